@@ -1,0 +1,57 @@
+//! News from the daemon: the items of `GET /v1/events`.
+//!
+//! On the wire each is one server-sent event whose `event:` is [`DaemonEvent::name`] and whose
+//! `data:` is the JSON of the value. A stream starts with a [`DaemonEvent::Snapshot`].
+
+use crate::status::TunnelStatus;
+use serde::{Deserialize, Serialize};
+
+/// One piece of news.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DaemonEvent {
+    /// Everything there is: at the start of a stream, and again when its reader was too slow and
+    /// missed something.
+    Snapshot {
+        /// All configured tunnels, in the order of the configuration.
+        tunnels: Vec<TunnelStatus>,
+    },
+    /// A tunnel changed its state, cause or figures, or is new.
+    TunnelChanged {
+        /// The tunnel as it is now.
+        tunnel: TunnelStatus,
+    },
+    /// A tunnel left the configuration.
+    TunnelRemoved {
+        /// Its name.
+        name: String,
+    },
+    /// A changed configuration was read and applied.
+    ConfigReloaded,
+    /// A changed configuration is invalid; the one before it stays in force.
+    ConfigRejected {
+        /// The whole report, as `tunnels config check` prints it.
+        report: String,
+    },
+    /// The daemon is going down; nothing follows.
+    Stopping,
+    /// An event that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl DaemonEvent {
+    /// The value of `event:` in the stream, equal to `type` in the JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Snapshot { .. } => "snapshot",
+            Self::TunnelChanged { .. } => "tunnel-changed",
+            Self::TunnelRemoved { .. } => "tunnel-removed",
+            Self::ConfigReloaded => "config-reloaded",
+            Self::ConfigRejected { .. } => "config-rejected",
+            Self::Stopping => "stopping",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the daemon and its clients say to each other, and nothing else.
+//!
+//! This crate owns the JSON shapes, where the socket lives, and the HTTP client over that socket.
+//! It knows neither AWS nor the wire protocol: the daemon translates both into the words used here.
+//!
+//! **Version rule.** Scripts rely on these shapes. A field may be added; none is renamed or removed
+//! within `/v1`. Readers ignore fields they do not know, and an unknown [`CauseKind`] reads as
+//! [`CauseKind::Other`], so a newer daemon does not break an older client.
+//!
+//! **Adding a route:** the types here, a method of [`Client`], the route in the daemon's `ipc/routes.rs`,
+//! a section with a curl line in `docs/ipc.md`, an end-to-end test.
+//!
+//! Secrets (session tokens, stream URLs, credentials) have no type here: they never travel.
+
+#![warn(missing_docs)]
+
+mod error;
+mod event;
+mod selector;
+mod status;
+mod types;
+
+pub use error::{ApiError, ErrorBody, ErrorCode};
+pub use event::DaemonEvent;
+pub use selector::{Selector, SelectorError};
+pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
+pub use types::{Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels, Version, aws_environment};
+
+/// Re-exported so that both sides agree on one timestamp type.
+pub use jiff::Timestamp;

@@ -1,0 +1,93 @@
+//! Bodies of requests and answers that are not a tunnel's status, an event or an error.
+
+use crate::status::TunnelStatus;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The answer of `GET /v1/tunnels` and the output of `tunnels ls --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tunnels {
+    /// In the order of the configuration.
+    pub tunnels: Vec<TunnelStatus>,
+}
+
+/// The body of `POST /v1/up` and `POST /v1/down`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectRequest {
+    /// Names, `@group`s and globs. None means all; for `up`, all with `auto`.
+    #[serde(default)]
+    pub select: Vec<String>,
+}
+
+/// The answer to a command: it was accepted, which is not yet that it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The names of the tunnels that the command is about.
+    pub tunnels: Vec<String>,
+}
+
+/// The body of `POST /v1/stop`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopRequest {
+    /// How long open connections may go on, in milliseconds; the daemon's own default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_ms: Option<u64>,
+}
+
+/// The answer of `GET /v1/version`: which daemon this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonVersion {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// The socket it listens on.
+    pub socket: String,
+    /// The configuration file it runs with, absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The AWS variables it was started with, as [`aws_environment`] shows them.
+    #[serde(default)]
+    pub aws_environment: BTreeMap<String, String>,
+}
+
+/// The output of `tunnels version --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The version of the command line.
+    pub version: String,
+    /// The commit it was built from, or `unknown`.
+    pub commit: String,
+    /// The daemon, if one runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daemon: Option<DaemonVersion>,
+}
+
+/// Picks out of `vars` the AWS variables that decide where and as whom calls are made.
+///
+/// Values that are secret, or lead to a secret, are left out or reduced: of an access key id only
+/// the last four characters stay, which is enough to see that two shells differ.
+pub fn aws_environment(vars: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    const SHOWN: [&str; 7] = [
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CA_BUNDLE",
+        "AWS_ROLE_ARN",
+    ];
+    vars.into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, value)| {
+            if SHOWN.contains(&name.as_str()) || name.starts_with("AWS_ENDPOINT_URL") {
+                Some((name, value))
+            } else if name == "AWS_ACCESS_KEY_ID" {
+                let tail = value.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+                Some((name, format!("…{}", &value[tail..])))
+            } else {
+                None
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,123 @@
+//! What the rest of the process holds of a running daemon: a queue for commands and the board to read.
+//!
+//! Reads never wait for anybody: they come from the [`StatusBoard`]. Commands go to the control task
+//! and are answered as soon as they are accepted, which is not yet that they are done. Nothing here
+//! decides or performs.
+
+use crate::status::{StatusBoard, Subscription};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tunnels_api::{ApiError, DaemonVersion, ErrorCode, TunnelStatus};
+
+/// How many commands may wait for the control task. It never awaits AWS or the network, so the queue
+/// is only ever this long when a script floods the socket; senders then wait.
+pub(crate) const COMMAND_QUEUE: usize = 64;
+
+/// A user's wish, with the place where its answer goes.
+#[derive(Debug)]
+pub enum DaemonCommand {
+    /// Bring the picked tunnels up; no selector means all with `auto`.
+    Up(Vec<String>, Reply),
+    /// Take the picked tunnels down; no selector means all.
+    Down(Vec<String>, Reply),
+    /// Close and reopen the sessions of the picked tunnels.
+    Restart(Vec<String>, Reply),
+    /// Stop the daemon, letting open connections go on for so long (`None`: the daemon's default).
+    Stop(Option<Duration>, oneshot::Sender<()>),
+}
+
+/// Where the names a command is about, or why it was refused, are sent.
+pub type Reply = oneshot::Sender<Result<Vec<String>, ApiError>>;
+
+/// A cheap handle on a running daemon.
+#[derive(Debug, Clone)]
+pub struct DaemonHandle {
+    commands: mpsc::Sender<DaemonCommand>,
+    board: StatusBoard,
+    version: std::sync::Arc<DaemonVersion>,
+}
+
+impl DaemonHandle {
+    pub(crate) fn new(
+        commands: mpsc::Sender<DaemonCommand>,
+        board: StatusBoard,
+        version: DaemonVersion,
+    ) -> Self {
+        Self {
+            commands,
+            board,
+            version: std::sync::Arc::new(version),
+        }
+    }
+
+    /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names.
+    ///
+    /// # Errors
+    /// A selector that picks nothing, or a daemon that is stopping.
+    pub async fn up(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
+        self.ask(|reply| DaemonCommand::Up(select, reply)).await
+    }
+
+    /// Wants the picked tunnels down; no selector means all.
+    ///
+    /// # Errors
+    /// As [`Self::up`].
+    pub async fn down(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
+        self.ask(|reply| DaemonCommand::Down(select, reply)).await
+    }
+
+    /// Takes the picked tunnels down and up again; no selector means all that are wanted up.
+    ///
+    /// # Errors
+    /// As [`Self::up`].
+    pub async fn restart(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
+        self.ask(|reply| DaemonCommand::Restart(select, reply)).await
+    }
+
+    /// Asks the daemon to stop; answers when the wish is accepted.
+    ///
+    /// # Errors
+    /// The daemon is stopping already.
+    pub async fn stop(&self, drain: Option<Duration>) -> Result<(), ApiError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(DaemonCommand::Stop(drain, reply))
+            .await
+            .map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+
+    /// All configured tunnels in the order of the configuration, with live figures.
+    pub fn tunnels(&self) -> Vec<TunnelStatus> {
+        self.board.tunnels()
+    }
+
+    /// One tunnel by its exact name.
+    pub fn tunnel(&self, name: &str) -> Option<TunnelStatus> {
+        self.board.tunnel(name)
+    }
+
+    /// Everything there is now, and everything that will happen after it.
+    pub fn subscribe(&self) -> Subscription {
+        self.board.subscribe()
+    }
+
+    /// Which daemon this is.
+    pub fn version(&self) -> &DaemonVersion {
+        &self.version
+    }
+
+    async fn ask(&self, command: impl FnOnce(Reply) -> DaemonCommand) -> Result<Vec<String>, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+}
+
+fn stopping() -> ApiError {
+    ApiError::new(ErrorCode::Stopping, "the daemon is stopping")
+        .with_hint("run the command again: it starts a new daemon")
+}

@@ -1,0 +1,9 @@
+//! Keeps the configured tunnels in the state the user wants.
+
+#![warn(missing_docs)]
+
+mod handle;
+mod status;
+
+pub use handle::{DaemonCommand, DaemonHandle, Reply};
+pub use status::{StatusBoard, Subscription};

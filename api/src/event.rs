@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a `TunnelChanged`: a box would be one more allocation for each"
+)]
 pub enum DaemonEvent {
     /// Everything there is: at the start of a stream, and again when its reader was too slow and
     /// missed something.

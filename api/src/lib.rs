@@ -14,17 +14,24 @@
 
 #![warn(missing_docs)]
 
+mod client;
 mod error;
 mod event;
 mod selector;
+mod socket;
+mod sse;
 mod status;
 mod types;
 
+pub use client::{Client, ClientError, Events};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::DaemonEvent;
 pub use selector::{Selector, SelectorError};
+pub use socket::{PlaceError, Places, socket_in};
 pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
-pub use types::{Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels, Version, aws_environment};
+pub use types::{
+    Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels, Version, aws_environment,
+};
 
 /// Re-exported so that both sides agree on one timestamp type.
 pub use jiff::Timestamp;

@@ -86,7 +86,9 @@ impl Selector {
         }
         Ok(tunnels
             .iter()
-            .filter(|(name, groups)| parsed.is_empty() || parsed.iter().any(|s| s.matches(name, groups)))
+            .filter(|(name, groups)| {
+                parsed.is_empty() || parsed.iter().any(|s| s.matches(name, groups))
+            })
             .map(|(name, _)| *name)
             .collect())
     }
@@ -165,7 +167,10 @@ mod tests {
     #[test]
     fn picks_by_name_group_and_glob_in_configured_order() {
         assert_eq!(pick(&[]).unwrap(), ["orders-db", "billing-db", "cache"]);
-        assert_eq!(pick(&["cache", "orders-db"]).unwrap(), ["orders-db", "cache"]);
+        assert_eq!(
+            pick(&["cache", "orders-db"]).unwrap(),
+            ["orders-db", "cache"]
+        );
         assert_eq!(pick(&["@db"]).unwrap(), ["orders-db", "billing-db"]);
         assert_eq!(pick(&["*-db"]).unwrap(), ["orders-db", "billing-db"]);
         assert_eq!(pick(&["cach?", "@orders"]).unwrap(), ["orders-db", "cache"]);

@@ -67,7 +67,9 @@ pub struct Version {
 ///
 /// Values that are secret, or lead to a secret, are left out or reduced: of an access key id only
 /// the last four characters stay, which is enough to see that two shells differ.
-pub fn aws_environment(vars: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub fn aws_environment(
+    vars: impl IntoIterator<Item = (String, String)>,
+) -> BTreeMap<String, String> {
     const SHOWN: [&str; 7] = [
         "AWS_PROFILE",
         "AWS_REGION",

@@ -1,0 +1,357 @@
+//! The client side of the API: one async method a route, over the daemon's Unix socket.
+//!
+//! Each request is a connection of its own: on a Unix socket that costs tens of microseconds, and
+//! no request can be held up by another. It does not start a daemon; that is the command line's.
+
+use crate::error::{ApiError, ErrorBody, ErrorCode};
+use crate::event::DaemonEvent;
+use crate::sse::{SseReader, TooLarge};
+use crate::status::TunnelStatus;
+use crate::types::{Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+/// How long the daemon may take to begin an answer. It answers from memory, so this is far beyond
+/// anything but a daemon that hangs.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most bytes of one answer that are read.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Talks to the daemon behind one socket.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// Why a request has no useful answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    #[error("no daemon answers on {}", socket.display())]
+    Unreachable {
+        /// The socket that was tried.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The daemon did not answer in time.
+    #[error("the daemon on {} did not answer within {} s", socket.display(), ANSWER_TIMEOUT.as_secs())]
+    Silent {
+        /// The socket that was tried.
+        socket: PathBuf,
+    },
+    /// The daemon refused, and says why.
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+    /// The connection broke in the middle.
+    #[error("the connection to the daemon broke")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer is not what this version understands.
+    #[error("the daemon's answer is not understood; is it of another version?")]
+    Unintelligible(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ClientError {
+    /// Whether no daemon runs, so that starting one would help.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. }
+            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused))
+    }
+}
+
+impl From<ClientError> for ApiError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused(refused) => refused,
+            ClientError::Unreachable { ref source, .. } => {
+                let message = if error.is_unreachable() {
+                    error.to_string()
+                } else {
+                    format!("{error}: {source}")
+                };
+                ApiError::new(ErrorCode::DaemonUnreachable, message)
+                    .with_hint("start it with `tunnels up` or `tunnels daemon`")
+            }
+            ClientError::Silent { .. } => {
+                ApiError::new(ErrorCode::DaemonUnreachable, error.to_string()).with_hint(
+                    "it may hang: `tunnels daemon` after ending its process starts a new one",
+                )
+            }
+            ClientError::Broken(ref source) => {
+                ApiError::new(ErrorCode::DaemonUnreachable, format!("{error}: {source}"))
+                    .with_hint("see whether it still runs: `tunnels version`")
+            }
+            ClientError::Unintelligible(ref source) => {
+                ApiError::new(ErrorCode::Failed, format!("{error} ({source})"))
+                    .with_hint("restart the daemon: `tunnels stop`, then `tunnels up`")
+            }
+        }
+    }
+}
+
+impl Client {
+    /// A client for the daemon behind `socket`; connects with each request.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: socket.into(),
+        }
+    }
+
+    /// The socket this client talks to.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// `GET /v1/tunnels`: all tunnels, in the order of the configuration.
+    ///
+    /// # Errors
+    /// As every request: see [`ClientError`].
+    pub async fn tunnels(&self) -> Result<Tunnels, ClientError> {
+        self.get("/v1/tunnels").await
+    }
+
+    /// `GET /v1/tunnels/{name}`: one tunnel.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn tunnel(&self, name: &str) -> Result<TunnelStatus, ClientError> {
+        self.get(&tunnel_path(name, "")).await
+    }
+
+    /// `POST /v1/tunnels/{name}/restart`: closes its sessions and opens new ones.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn restart(&self, name: &str) -> Result<Accepted, ClientError> {
+        self.post(&tunnel_path(name, "/restart"), &serde_json::json!({}))
+            .await
+    }
+
+    /// `POST /v1/up`: wants these tunnels up; none selected means all with `auto`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn up(&self, select: &[String]) -> Result<Accepted, ClientError> {
+        let select = select.to_vec();
+        self.post("/v1/up", &SelectRequest { select }).await
+    }
+
+    /// `POST /v1/down`: wants these tunnels down; none selected means all.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn down(&self, select: &[String]) -> Result<Accepted, ClientError> {
+        let select = select.to_vec();
+        self.post("/v1/down", &SelectRequest { select }).await
+    }
+
+    /// `POST /v1/stop`: asks the daemon to end. It has ended when its event stream does.
+    ///
+    /// # Errors
+    /// As every request: see [`ClientError`].
+    pub async fn stop(&self, request: &StopRequest) -> Result<Accepted, ClientError> {
+        self.post("/v1/stop", request).await
+    }
+
+    /// `GET /v1/version`: which daemon this is.
+    ///
+    /// # Errors
+    /// As every request: see [`ClientError`].
+    pub async fn version(&self) -> Result<DaemonVersion, ClientError> {
+        self.get("/v1/version").await
+    }
+
+    /// `GET /v1/events`: subscribes; the first event is a snapshot.
+    ///
+    /// # Errors
+    /// As every request: see [`ClientError`].
+    pub async fn events(&self) -> Result<Events, ClientError> {
+        let response = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
+        Ok(Events {
+            body: response.into_body(),
+            reader: SseReader::default(),
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let response = self.send(Method::GET, path, Bytes::new()).await?;
+        read_json(response).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|e| ClientError::Broken(e.into()))?;
+        let response = self.send(Method::POST, path, body.into()).await?;
+        read_json(response).await
+    }
+
+    /// Connects, sends, and waits for the head of a successful answer.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(method, path, body)).await;
+        let response = answer.map_err(|_| ClientError::Silent {
+            socket: self.socket.clone(),
+        })??;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal(response).await)
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let stream =
+            UnixStream::connect(&self.socket)
+                .await
+                .map_err(|source| ClientError::Unreachable {
+                    socket: self.socket.clone(),
+                    source,
+                })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| ClientError::Broken(e.into()))?;
+        // Ends when the answer's body is read or dropped: `sender` is gone by then.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|e| ClientError::Broken(e.into()))?;
+        sender
+            .send_request(request)
+            .await
+            .map_err(|e| ClientError::Broken(e.into()))
+    }
+}
+
+/// News from the daemon, as they happen.
+#[derive(Debug)]
+pub struct Events {
+    body: Incoming,
+    reader: SseReader,
+}
+
+impl Events {
+    /// The next event; `None` when the daemon has ended. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<DaemonEvent, ClientError>> {
+        loop {
+            if let Some(data) = self.reader.next_event() {
+                let event = serde_json::from_slice(&data);
+                return Some(event.map_err(|e| ClientError::Unintelligible(e.into())));
+            }
+            // Cancel-safe: a frame is either returned or still in the connection.
+            match self.body.frame().await? {
+                Ok(frame) => {
+                    let fed = frame
+                        .data_ref()
+                        .map_or(Ok(()), |data| self.reader.feed(data));
+                    if let Err(error @ TooLarge) = fed {
+                        return Some(Err(ClientError::Unintelligible(error.into())));
+                    }
+                }
+                Err(error) => return Some(Err(ClientError::Broken(error.into()))),
+            }
+        }
+    }
+}
+
+/// The path of a tunnel's route, its name percent-encoded.
+fn tunnel_path(name: &str, action: &str) -> String {
+    use std::fmt::Write as _;
+    let mut path = String::from("/v1/tunnels/");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path + action
+}
+
+async fn read_body(response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    let body = Limited::new(response.into_body(), MAX_ANSWER);
+    let collected = body.collect().await.map_err(ClientError::Broken)?;
+    Ok(collected.to_bytes())
+}
+
+async fn read_json<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, ClientError> {
+    let body = read_body(response).await?;
+    serde_json::from_slice(&body).map_err(|e| ClientError::Unintelligible(e.into()))
+}
+
+/// The error in an answer that is not a success.
+async fn refusal(response: Response<Incoming>) -> ClientError {
+    let status = response.status();
+    let body = match read_body(response).await {
+        Ok(body) => body,
+        Err(error) => return error,
+    };
+    if let Ok(ErrorBody { error }) = serde_json::from_slice(&body) {
+        return ClientError::Refused(error);
+    }
+    let code = match status {
+        StatusCode::NOT_FOUND => ErrorCode::NotFound,
+        StatusCode::BAD_REQUEST => ErrorCode::Usage,
+        _ => ErrorCode::Failed,
+    };
+    let text = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
+    ClientError::Refused(ApiError::new(
+        code,
+        format!("the daemon answered {status}: {text}"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_percent_encoded() {
+        assert_eq!(tunnel_path("orders-db", ""), "/v1/tunnels/orders-db");
+        assert_eq!(
+            tunnel_path("a b/ü", "/restart"),
+            "/v1/tunnels/a%20b%2F%C3%BC/restart"
+        );
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn no_socket_reads_as_unreachable_with_a_next_step() {
+        let error = Client::new("/nonexistent/daemon.sock")
+            .version()
+            .await
+            .unwrap_err();
+        assert!(error.is_unreachable());
+        let error = ApiError::from(error);
+        assert_eq!(error.code, ErrorCode::DaemonUnreachable);
+        assert_eq!(
+            error.message,
+            "no daemon answers on /nonexistent/daemon.sock"
+        );
+        assert!(error.hint.unwrap().contains("tunnels up"));
+    }
+}

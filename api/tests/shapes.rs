@@ -1,0 +1,228 @@
+//! The JSON that scripts rely on: these literals may gain fields, and nothing else may change.
+
+use serde_json::{Value, json};
+use tunnels_api::{
+    ApiError, Cause, CauseKind, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode, TargetState,
+    TunnelState, TunnelStatus, Tunnels, Version, aws_environment,
+};
+
+fn status() -> TunnelStatus {
+    TunnelStatus {
+        name: "orders-db".into(),
+        state: TunnelState::NeedsLogin,
+        wanted: TargetState::Up,
+        cause: Some(
+            Cause::new(CauseKind::Credentials, "the SSO login of `dev` has expired")
+                .with_next("aws sso login --profile dev"),
+        ),
+        local: "127.0.0.1:15432".into(),
+        remote: "orders.example:5432".into(),
+        target: Some("i-0123456789abcdef0".into()),
+        profile: Some("dev".into()),
+        region: Some("eu-west-1".into()),
+        groups: vec!["db".into()],
+        sessions: 2,
+        sessions_resuming: 1,
+        streams: 3,
+        bytes_in: 4,
+        bytes_out: 5,
+        rate_in: 6,
+        rate_out: 7,
+        rtt_ms: Some(12.5),
+        since: "2026-11-21T06:00:00Z".parse().unwrap(),
+        retry_at: Some("2026-11-21T06:00:05Z".parse().unwrap()),
+    }
+}
+
+#[test]
+fn ls() {
+    let full = json!({"tunnels": [{
+        "name": "orders-db",
+        "state": "needs-login",
+        "wanted": "up",
+        "cause": {
+            "kind": "credentials",
+            "text": "the SSO login of `dev` has expired",
+            "next": "aws sso login --profile dev",
+        },
+        "local": "127.0.0.1:15432",
+        "remote": "orders.example:5432",
+        "target": "i-0123456789abcdef0",
+        "profile": "dev",
+        "region": "eu-west-1",
+        "groups": ["db"],
+        "sessions": 2,
+        "sessions_resuming": 1,
+        "streams": 3,
+        "bytes_in": 4,
+        "bytes_out": 5,
+        "rate_in": 6,
+        "rate_out": 7,
+        "rtt_ms": 12.5,
+        "since": "2026-11-21T06:00:00Z",
+        "retry_at": "2026-11-21T06:00:05Z",
+    }]});
+    let tunnels = Tunnels {
+        tunnels: vec![status()],
+    };
+    assert_eq!(serde_json::to_value(&tunnels).unwrap(), full);
+    assert_eq!(serde_json::from_value::<Tunnels>(full).unwrap(), tunnels);
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let bare = TunnelStatus {
+        cause: None,
+        target: None,
+        profile: None,
+        region: None,
+        rtt_ms: None,
+        retry_at: None,
+        ..status()
+    };
+    let value = serde_json::to_value(&bare).unwrap();
+    for absent in ["cause", "target", "profile", "region", "rtt_ms", "retry_at"] {
+        assert!(value.get(absent).is_none(), "{absent}");
+    }
+    assert_eq!(serde_json::from_value::<TunnelStatus>(value).unwrap(), bare);
+}
+
+#[test]
+fn states_are_the_words_of_the_documentation() {
+    let words: Vec<String> = TunnelState::ALL
+        .iter()
+        .map(|state| {
+            assert_eq!(
+                serde_json::to_value(state).unwrap(),
+                Value::from(state.as_str())
+            );
+            state.to_string()
+        })
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "down",
+            "listening",
+            "connecting",
+            "ready",
+            "degraded",
+            "reconnecting",
+            "needs-login",
+            "failed"
+        ]
+    );
+}
+
+#[test]
+fn events_name_themselves() {
+    let events = [
+        DaemonEvent::Snapshot {
+            tunnels: vec![status()],
+        },
+        DaemonEvent::TunnelChanged { tunnel: status() },
+        DaemonEvent::TunnelRemoved {
+            name: "orders-db".into(),
+        },
+        DaemonEvent::ConfigReloaded,
+        DaemonEvent::ConfigRejected {
+            report: "config.toml:3:1".into(),
+        },
+        DaemonEvent::Stopping,
+    ];
+    for event in events {
+        let value = serde_json::to_value(&event).unwrap();
+        assert_eq!(value["type"], event.name());
+        assert_eq!(serde_json::from_value::<DaemonEvent>(value).unwrap(), event);
+    }
+}
+
+#[test]
+fn words_of_a_newer_daemon_are_read() {
+    let event: DaemonEvent =
+        serde_json::from_value(json!({"type": "moon-rose", "phase": "full"})).unwrap();
+    assert_eq!(event, DaemonEvent::Unknown);
+    let cause: Cause =
+        serde_json::from_value(json!({"kind": "moon", "text": "t", "more": 1})).unwrap();
+    assert_eq!(cause.kind, CauseKind::Other);
+    let code: ErrorCode = serde_json::from_value(json!("moon")).unwrap();
+    assert_eq!(code, ErrorCode::Failed);
+}
+
+#[test]
+fn errors() {
+    let error =
+        ApiError::new(ErrorCode::NoSuchTunnel, "no tunnel is named `x`").with_hint("tunnels ls");
+    assert_eq!(
+        serde_json::to_value(ErrorBody { error }).unwrap(),
+        json!({"error": {
+            "code": "no-such-tunnel",
+            "message": "no tunnel is named `x`",
+            "hint": "tunnels ls",
+        }})
+    );
+    let codes = [
+        ErrorCode::Usage,
+        ErrorCode::ConfigInvalid,
+        ErrorCode::ConfigMismatch,
+        ErrorCode::DaemonUnreachable,
+        ErrorCode::AlreadyRunning,
+        ErrorCode::NoSuchTunnel,
+        ErrorCode::NeedsLogin,
+        ErrorCode::TimedOut,
+        ErrorCode::TunnelFailed,
+        ErrorCode::Stopping,
+        ErrorCode::NotFound,
+        ErrorCode::Failed,
+    ];
+    for code in codes {
+        assert_eq!(
+            serde_json::to_value(code).unwrap(),
+            Value::from(code.as_str())
+        );
+    }
+}
+
+#[test]
+fn version() {
+    let version = Version {
+        version: "0.1.0".into(),
+        commit: "unknown".into(),
+        daemon: None,
+    };
+    assert_eq!(
+        serde_json::to_value(&version).unwrap(),
+        json!({"version": "0.1.0", "commit": "unknown"})
+    );
+    let daemon: DaemonVersion =
+        serde_json::from_value(json!({"version": "0.1.0", "pid": 7, "socket": "/run/d.sock"}))
+            .unwrap();
+    assert_eq!((daemon.pid, daemon.config), (7, None));
+}
+
+#[test]
+fn no_secret_of_the_environment_is_shown() {
+    let vars = [
+        ("AWS_PROFILE", "dev"),
+        ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_SESSION_TOKEN", "token"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token"),
+        ("AWS_REGION", ""),
+        ("HOME", "/home/ada"),
+    ];
+    let shown = aws_environment(vars.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("AWS_ACCESS_KEY_ID", "…MPLE"),
+            ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"),
+            ("AWS_PROFILE", "dev"),
+        ]
+    );
+}

@@ -71,7 +71,8 @@ impl DaemonHandle {
     /// # Errors
     /// As [`Self::up`].
     pub async fn restart(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
-        self.ask(|reply| DaemonCommand::Restart(select, reply)).await
+        self.ask(|reply| DaemonCommand::Restart(select, reply))
+            .await
     }
 
     /// Asks the daemon to stop; answers when the wish is accepted.
@@ -107,7 +108,10 @@ impl DaemonHandle {
         &self.version
     }
 
-    async fn ask(&self, command: impl FnOnce(Reply) -> DaemonCommand) -> Result<Vec<String>, ApiError> {
+    async fn ask(
+        &self,
+        command: impl FnOnce(Reply) -> DaemonCommand,
+    ) -> Result<Vec<String>, ApiError> {
         let (reply, answer) = oneshot::channel();
         self.commands
             .send(command(reply))

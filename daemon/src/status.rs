@@ -206,10 +206,14 @@ impl StatusBoard {
         for entry in &mut *lock(&self.shared.entries) {
             let gauges = &entry.gauges;
             let (old_in, old_out, then) = entry.sampled;
-            let (new_in, new_out) = (gauges.bytes_in.load(Relaxed), gauges.bytes_out.load(Relaxed));
+            let (new_in, new_out) = (
+                gauges.bytes_in.load(Relaxed),
+                gauges.bytes_out.load(Relaxed),
+            );
             let micros = now.saturating_duration_since(then).as_micros().max(1);
             let rate = |new: u64, old: u64| {
-                u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros).unwrap_or(u64::MAX)
+                u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros)
+                    .unwrap_or(u64::MAX)
             };
             gauges.rate_in.store(rate(new_in, old_in), Relaxed);
             gauges.rate_out.store(rate(new_out, old_out), Relaxed);

@@ -1,0 +1,260 @@
+//! The folder's rules, and every route through the real client over a real socket.
+
+use super::*;
+use crate::handle::{COMMAND_QUEUE, DaemonCommand};
+use crate::status::{Gauges, StatusBoard};
+use std::sync::Arc;
+use std::time::Instant;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tunnels_api::{
+    Client, ClientError, DaemonEvent, DaemonVersion, StopRequest, TargetState, Timestamp,
+    TunnelState, TunnelStatus,
+};
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("exists").mode() & 0o7777
+}
+
+fn status(name: &str, state: TunnelState) -> TunnelStatus {
+    TunnelStatus {
+        name: name.into(),
+        state,
+        wanted: TargetState::Up,
+        cause: None,
+        local: "127.0.0.1:15432".into(),
+        remote: "orders.example:5432".into(),
+        target: None,
+        profile: None,
+        region: None,
+        groups: Vec::new(),
+        sessions: 0,
+        sessions_resuming: 0,
+        streams: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        rate_in: 0,
+        rate_out: 0,
+        rtt_ms: None,
+        since: Timestamp::UNIX_EPOCH,
+        retry_at: None,
+    }
+}
+
+/// A served socket in front of a board and a control task that says yes to everything.
+struct Daemon {
+    board: StatusBoard,
+    client: Client,
+    shutdown: CancellationToken,
+    serving: JoinHandle<io::Result<()>>,
+    socket: PathBuf,
+    _folder: TempDir,
+}
+
+impl Daemon {
+    fn start() -> Self {
+        let folder = folder();
+        let instance = Instance::claim(folder.path()).expect("claims");
+        let socket = instance.socket().to_owned();
+        let board = StatusBoard::new();
+        board.add(
+            status("orders-db", TunnelState::Connecting),
+            Arc::new(Gauges::default()),
+            Instant::now(),
+        );
+        let (commands, mut queue) = mpsc::channel(COMMAND_QUEUE);
+        tokio::spawn(async move {
+            while let Some(command) = queue.recv().await {
+                match command {
+                    DaemonCommand::Up(select, reply)
+                    | DaemonCommand::Down(select, reply)
+                    | DaemonCommand::Restart(select, reply) => {
+                        let _ = reply.send(Ok(select));
+                    }
+                    DaemonCommand::Stop(_, reply) => {
+                        let _ = reply.send(());
+                        return;
+                    }
+                }
+            }
+        });
+        let version = DaemonVersion {
+            version: "0.0.0".into(),
+            pid: 7,
+            socket: socket.display().to_string(),
+            config: None,
+            aws_environment: [].into(),
+        };
+        let handle = DaemonHandle::new(commands, board.clone(), version);
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(instance.serve(handle, shutdown.clone()));
+        Self {
+            board,
+            client: Client::new(&socket),
+            shutdown,
+            serving,
+            socket,
+            _folder: folder,
+        }
+    }
+
+    /// What curl would see: status line and body.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = UnixStream::connect(&self.socket).await.expect("connects");
+        let request = format!("{request} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sends");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("reads");
+        answer
+    }
+}
+
+#[tokio::test]
+async fn the_folder_is_0700_the_socket_0600_and_it_goes_with_the_instance() {
+    let parent = folder();
+    let runtime_dir = parent.path().join("run/tunnels");
+    let instance = Instance::claim(&runtime_dir).unwrap();
+    assert_eq!(mode(&runtime_dir), 0o700);
+    assert_eq!(mode(instance.socket()), 0o600);
+    let socket = instance.socket().to_owned();
+    drop(instance);
+    assert!(!socket.exists());
+    Instance::claim(&runtime_dir).expect("the lock is free again");
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_refused_and_the_first_is_named() {
+    let folder = folder();
+    let first = Instance::claim(folder.path()).unwrap();
+    let error = Instance::claim(folder.path()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("a daemon is already running (pid {})", std::process::id())
+    );
+    assert!(first.socket().exists());
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced() {
+    let folder = folder();
+    let stale = tunnels_api::socket_in(folder.path()).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
+    assert!(stale.exists());
+    let instance = Instance::claim(folder.path()).unwrap();
+    UnixStream::connect(instance.socket())
+        .await
+        .expect("somebody listens");
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_write_to_is_refused_with_the_mend() {
+    let folder = folder();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let error = Instance::claim(folder.path()).unwrap_err();
+    assert!(error.to_string().ends_with("its mode is 0777"), "{error}");
+    let hint = ApiError::from(error).hint.unwrap();
+    assert_eq!(hint, format!("chmod 700 {}", folder.path().display()));
+}
+
+#[test]
+fn a_folder_of_another_user_is_refused() {
+    let error = check_folder(Path::new("/run/x"), 1001, 0o40700, 1000).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("it belongs to user 1001, and you are 1000")
+    );
+}
+
+#[tokio::test]
+async fn reads_come_from_the_board() {
+    let daemon = Daemon::start();
+    let tunnels = daemon.client.tunnels().await.unwrap().tunnels;
+    assert_eq!(tunnels, [status("orders-db", TunnelState::Connecting)]);
+    let tunnel = daemon.client.tunnel("orders-db").await.unwrap();
+    assert_eq!(tunnel.name, "orders-db");
+    assert_eq!(daemon.client.version().await.unwrap().pid, 7);
+    let ClientError::Refused(error) = daemon.client.tunnel("orders").await.unwrap_err() else {
+        panic!("refused by the daemon");
+    };
+    assert_eq!(error.code, ErrorCode::NoSuchTunnel);
+}
+
+#[tokio::test]
+async fn commands_reach_the_control_task() {
+    let daemon = Daemon::start();
+    let select = ["@db".to_owned()];
+    assert_eq!(daemon.client.up(&select).await.unwrap().tunnels, ["@db"]);
+    assert_eq!(daemon.client.down(&[]).await.unwrap().tunnels, [""; 0]);
+    assert_eq!(
+        daemon.client.restart("orders-db").await.unwrap().tunnels,
+        ["orders-db"]
+    );
+    for action in ["up", "down", "restart"] {
+        let answer = daemon
+            .raw(&format!("POST /v1/tunnels/orders-db/{action}"))
+            .await;
+        assert!(answer.ends_with(r#"{"tunnels":["orders-db"]}"#), "{answer}");
+        let answer = daemon.raw(&format!("POST /v1/tunnels/*/{action}")).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    }
+    daemon.client.stop(&StopRequest::default()).await.unwrap();
+    let error = ApiError::from(daemon.client.up(&[]).await.unwrap_err());
+    assert_eq!(error.code, ErrorCode::Stopping);
+}
+
+#[tokio::test]
+async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
+    let daemon = Daemon::start();
+    let mut events = daemon.client.events().await.unwrap();
+    let snapshot = vec![status("orders-db", TunnelState::Connecting)];
+    assert_eq!(
+        events.next().await.unwrap().unwrap(),
+        DaemonEvent::Snapshot { tunnels: snapshot }
+    );
+    let ready = status("orders-db", TunnelState::Ready);
+    daemon.board.publish(ready.clone());
+    assert_eq!(
+        events.next().await.unwrap().unwrap(),
+        DaemonEvent::TunnelChanged { tunnel: ready }
+    );
+    daemon.board.announce(DaemonEvent::Stopping);
+    daemon.shutdown.cancel();
+    assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Stopping);
+    assert!(events.next().await.is_none());
+    daemon.serving.await.unwrap().unwrap();
+    assert!(!daemon.socket.exists());
+}
+
+#[tokio::test]
+async fn health_and_readiness() {
+    let daemon = Daemon::start();
+    assert!(daemon.raw("GET /healthz").await.starts_with("HTTP/1.1 200"));
+    let answer = daemon.raw("GET /readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.ends_with("orders-db connecting\n"), "{answer}");
+    daemon
+        .board
+        .publish(status("orders-db", TunnelState::Ready));
+    assert!(daemon.raw("GET /readyz").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn mistakes_are_answered_in_the_error_shape() {
+    let daemon = Daemon::start();
+    let answer = daemon.raw("GET /v2/tunnels").await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(
+        answer.contains(r#"{"error":{"code":"not-found""#),
+        "{answer}"
+    );
+    let answer = daemon.raw("GET /v1/up").await;
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert!(answer.contains(r#"{"error":{"code":"usage""#), "{answer}");
+}

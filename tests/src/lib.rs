@@ -1,0 +1,39 @@
+//! Harness of the end-to-end tests: starts the real `tunnels` program, the simulated AWS side, a
+//! real PostgreSQL and small TCP servers, all on loopback and in temporary folders.
+//!
+//! It owns every process and folder it makes and removes them on drop. It knows the program only
+//! from outside – arguments, exit codes, JSON, the Unix socket – and uses none of our crates, so that
+//! a change of an interface that scripts rely on fails here. It never waits for time to pass: see
+//! [`wait_until`].
+
+#![expect(
+    clippy::missing_errors_doc,
+    clippy::return_self_not_must_use,
+    reason = "a harness for one suite: its callers unwrap"
+)]
+
+mod agent;
+mod daemon;
+mod http;
+mod ports;
+mod postgres;
+mod process;
+mod remote;
+mod seeded;
+mod settings;
+mod sim;
+mod transfer;
+mod wait;
+
+pub use agent::OfficialAgent;
+pub use daemon::{EventLog, TestDaemon};
+pub use http::HttpAnswer;
+pub use ports::free_port;
+pub use postgres::Postgres;
+pub use process::{Finished, Process, finish, tunnels_program};
+pub use remote::{ConnectionEnd, TestRemote};
+pub use seeded::{SeededBytes, Sha256, seeded_sha256};
+pub use settings::{official_agent_dir, official_plugin, test_bytes, test_duration};
+pub use sim::{NODE, SimOptions, TestSim};
+pub use transfer::{Direction, Transfer, answer_after_half_close, echo_once, hold_open};
+pub use wait::wait_until;

@@ -1,0 +1,49 @@
+//! What the caller of the suite may choose, all through the environment (`tests/run` lists it).
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Size of the large transfers: `TUNNELS_TEST_MIB`, by default 64 MiB.
+pub fn test_bytes() -> u64 {
+    number("TUNNELS_TEST_MIB").unwrap_or(64) * 1024 * 1024
+}
+
+/// How long load is kept up: `TUNNELS_TEST_SECONDS`, by default `short`.
+pub fn test_duration(short: Duration) -> Duration {
+    number("TUNNELS_TEST_SECONDS").map_or(short, Duration::from_secs)
+}
+
+/// The official `session-manager-plugin`, or `None` after saying that the test is skipped.
+pub fn official_plugin() -> Option<PathBuf> {
+    let path = env::var_os("SSM_PLUGIN_BIN").map(PathBuf::from);
+    if path.is_none() {
+        println!("skipped: SSM_PLUGIN_BIN does not name the official session-manager-plugin");
+    }
+    path
+}
+
+/// The folder with the official agent's programs, or `None` after saying why the test is skipped.
+pub fn official_agent_dir() -> Option<PathBuf> {
+    let Some(dir) = env::var_os("SSM_AGENT_DIR") else {
+        println!(
+            "skipped: SSM_AGENT_DIR does not name a folder with the official agent's programs"
+        );
+        return None;
+    };
+    if !crate::process::is_root() {
+        println!(
+            "skipped: the official agent writes to fixed folders, and a mount namespace of its own needs root"
+        );
+        return None;
+    }
+    Some(PathBuf::from(dir))
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}")),
+    )
+}

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,6 +25,8 @@ use crate::wait::wait_until;
 const START_DEADLINE: Duration = Duration::from_secs(20);
 const STATE_DEADLINE: Duration = Duration::from_mins(1);
 const END_DEADLINE: Duration = Duration::from_secs(20);
+/// Without a byte for so long a transfer stands still; at the fast pace it moves every millisecond.
+const STANDSTILL: Duration = Duration::from_millis(500);
 
 /// A user's folders, configuration and daemon; everything ends with it.
 #[derive(Debug)]
@@ -202,10 +204,37 @@ impl TestDaemon {
         })
     }
 
+    /// Waits until a tunnel takes in nothing more and returns how many bytes it had taken in.
+    #[track_caller]
+    pub fn wait_for_bytes_to_stop(&self, name: &str) -> u64 {
+        let bytes_in = || self.status(name)["bytes_in"].as_u64().expect("a count");
+        let mut last = (bytes_in(), Instant::now());
+        wait_until(
+            format!("{name} to stop taking bytes in"),
+            STATE_DEADLINE,
+            || {
+                let now = bytes_in();
+                if now != last.0 {
+                    last = (now, Instant::now());
+                }
+                (now > 0 && last.1.elapsed() >= STANDSTILL).then_some(now)
+            },
+        )
+    }
+
     /// Follows the daemon's news from now on.
     #[track_caller]
     pub fn events(&self) -> EventLog {
         EventLog::follow(&self.socket())
+    }
+
+    /// The text of every file that the daemon keeps in its state folder.
+    pub fn state_files(&self) -> Vec<String> {
+        let files = fs::read_dir(self.folder.path().join("state")).expect("our own folder");
+        let text = |path: PathBuf| {
+            String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+        };
+        files.flatten().map(|file| text(file.path())).collect()
     }
 
     /// Process id of whatever daemon serves this user.

@@ -15,6 +15,7 @@
 mod agent;
 mod daemon;
 mod http;
+mod plugin;
 mod ports;
 mod postgres;
 mod process;
@@ -28,6 +29,7 @@ mod wait;
 pub use agent::OfficialAgent;
 pub use daemon::{EventLog, TestDaemon};
 pub use http::HttpAnswer;
+pub use plugin::OfficialPlugin;
 pub use ports::free_port;
 pub use postgres::Postgres;
 pub use process::{Finished, Process, finish, tunnels_program};
@@ -35,5 +37,7 @@ pub use remote::{ConnectionEnd, TestRemote};
 pub use seeded::{SeededBytes, Sha256, seeded_sha256};
 pub use settings::{official_agent_dir, official_plugin, test_bytes, test_duration};
 pub use sim::{NODE, SimOptions, TestSim};
-pub use transfer::{Direction, Transfer, answer_after_half_close, echo_once, hold_open};
+pub use transfer::{
+    Direction, Transfer, answer_after_half_close, echo_once, hold_open, request_download,
+};
 pub use wait::wait_until;

@@ -103,7 +103,13 @@ struct Shared {
 impl TestRemote {
     /// Starts a server on a free port of 127.0.0.1.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        Self::start_on(0)
+    }
+
+    /// Starts a server on this port of 127.0.0.1.
+    #[track_caller]
+    pub fn start_on(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         let address = listener
             .local_addr()
             .expect("a bound listener has an address");

@@ -185,6 +185,18 @@ pub fn answer_after_half_close(port: u16, length: u64, seed: u64) -> io::Result<
     ))
 }
 
+/// Asks for a download that the caller may read, or not.
+pub fn request_download(port: u16, length: u64, seed: u64) -> io::Result<TcpStream> {
+    connect(
+        port,
+        Request {
+            service: Service::Download,
+            length,
+            seed,
+        },
+    )
+}
+
 /// Opens a connection on which the remote says nothing, and sends `bytes`.
 pub fn hold_open(address: impl ToSocketAddrs, bytes: &[u8]) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;

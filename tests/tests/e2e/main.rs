@@ -1,3 +1,10 @@
 //! End to end: the real program against the simulated AWS side, with real TCP on both ends.
 
+mod churn;
+mod cuts;
+mod half_close;
 mod harness;
+mod lifecycle;
+mod postgres;
+mod shutdown;
+mod transfers;

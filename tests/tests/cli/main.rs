@@ -1,0 +1,5 @@
+//! What scripts rely on: exit codes, JSON shapes, what goes to which stream.
+
+mod exit_codes;
+mod json;
+mod output;

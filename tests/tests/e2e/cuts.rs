@@ -1,0 +1,105 @@
+//! The websocket is cut in the middle of a transfer: the TCP connection lives and loses nothing.
+
+use tunnels_tests::{Direction, TestDaemon, TestRemote, TestSim, Transfer, test_bytes};
+
+/// Cuts one side's websocket when a third and when two thirds of a transfer have moved.
+#[track_caller]
+fn survives(direction: Direction, side: &str, how: &str) {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let events = user.events();
+
+    let transfer = Transfer::start(direction, user.port("files"), test_bytes(), 41);
+    for third in [1, 2] {
+        transfer.wait_past(test_bytes() * third / 3);
+        sim.cut(side, how);
+    }
+    transfer.finish();
+
+    if side == "client" {
+        events.wait_for_sequence("files", &["ready", "reconnecting", "ready"]);
+        assert!(
+            sim.calls("ResumeSession") >= 1,
+            "a lost websocket is resumed, not replaced"
+        );
+    }
+    user.wait_for("files", "ready");
+    assert_eq!(
+        sim.sessions().len(),
+        1,
+        "the session survived: {:?}",
+        sim.sessions()
+    );
+}
+
+#[test]
+fn download_survives_a_reset_on_our_side() {
+    survives(Direction::Download, "client", "reset");
+}
+
+#[test]
+fn download_survives_the_services_recycle_on_our_side() {
+    survives(Direction::Download, "client", "bye");
+}
+
+#[test]
+fn upload_survives_a_reset_on_our_side() {
+    survives(Direction::Upload, "client", "reset");
+}
+
+#[test]
+fn upload_survives_the_services_recycle_on_our_side() {
+    survives(Direction::Upload, "client", "bye");
+}
+
+#[test]
+fn download_survives_a_reset_on_the_agents_side() {
+    survives(Direction::Download, "agent", "reset");
+}
+
+#[test]
+fn upload_survives_a_reset_on_the_agents_side() {
+    survives(Direction::Upload, "agent", "reset");
+}
+
+#[test]
+fn idle_connections_survive_many_cuts() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let port = user.port("files");
+
+    let held = tunnels_tests::hold_open(("127.0.0.1", port), b"before").unwrap();
+    for side in ["client", "agent", "client", "agent"] {
+        sim.cut(side, "reset");
+        user.wait_for("files", "ready");
+        tunnels_tests::echo_once(port, 100_000, 42).unwrap();
+    }
+    assert_eq!(
+        remote.open_connections(),
+        1,
+        "the idle connection is still there"
+    );
+    drop(held);
+}
+
+#[test]
+fn refused_resumes_are_tried_again() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+
+    sim.faults(&serde_json::json!({ "resume_refusals": 2 }));
+    let transfer = Transfer::start(Direction::Download, user.port("files"), test_bytes(), 43);
+    transfer.wait_past(test_bytes() / 2);
+    sim.cut("client", "reset");
+    transfer.finish();
+    assert!(
+        sim.calls("ResumeSession") >= 3,
+        "two were refused and one was granted"
+    );
+}

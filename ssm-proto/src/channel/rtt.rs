@@ -1,0 +1,114 @@
+//! Round-trip time and the retransmission timeout that follows from it (`docs/protocol.md` §4.1).
+
+use std::time::Duration;
+
+use crate::config::Config;
+
+/// Clock granularity of the official formula.
+const GRANULARITY: Duration = Duration::from_millis(10);
+/// The back-off doubles this often at most; `max_rto` binds long before.
+const MAX_BACKOFF: u32 = 10;
+
+/// Smoothed round-trip time and its variation, with gains 1/8 and 1/4 as both official programs have them.
+#[derive(Clone, Debug)]
+pub(crate) struct RttEstimator {
+    smoothed: Option<Duration>,
+    variation: Duration,
+    initial: Duration,
+    min: Duration,
+    max: Duration,
+    backoff: u32,
+}
+
+impl RttEstimator {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            smoothed: None,
+            variation: Duration::ZERO,
+            initial: config.initial_rto,
+            min: config.min_rto,
+            max: config.max_rto,
+            backoff: 0,
+        }
+    }
+
+    /// Takes the time from a message's only transmission to its acknowledgement. After a retransmission it is not known
+    /// which copy was acknowledged, so the caller leaves those out (Karn's rule, which the official programs lack).
+    pub(crate) fn sample(&mut self, rtt: Duration) {
+        match self.smoothed {
+            None => {
+                self.smoothed = Some(rtt);
+                self.variation = rtt / 2;
+            }
+            Some(smoothed) => {
+                self.variation = self.variation * 3 / 4 + smoothed.abs_diff(rtt) / 4;
+                self.smoothed = Some(smoothed * 7 / 8 + rtt / 8);
+            }
+        }
+        self.backoff = 0;
+    }
+
+    /// A message timed out: until the next sample every timeout is twice as long.
+    pub(crate) fn back_off(&mut self) {
+        self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
+    }
+
+    /// Forgets the back-off: after a reconnect the path is another one.
+    pub(crate) fn reset_backoff(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// Smoothed round-trip time; `None` before the first sample.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    /// How long to wait for an acknowledgement, back-off included.
+    pub(crate) fn timeout(&self) -> Duration {
+        let base = self.smoothed.map_or(self.initial, |_| self.expected());
+        (base.max(self.min) * 2u32.pow(self.backoff)).min(self.max)
+    }
+
+    /// How long an acknowledgement takes at most on a path that behaves: for messages that were overtaken.
+    pub(crate) fn expected(&self) -> Duration {
+        self.smoothed.map_or(self.initial, |smoothed| smoothed + (self.variation * 4).max(GRANULARITY))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn timeout_follows_the_path_within_its_bounds() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        assert_eq!(rtt.timeout(), Config::default().initial_rto);
+        for _ in 0..100 {
+            rtt.sample(50 * MS);
+        }
+        assert!(rtt.rtt().unwrap().abs_diff(50 * MS) < MS);
+        assert_eq!(rtt.timeout(), Config::default().min_rto);
+        assert!(rtt.expected() < 70 * MS);
+        for _ in 0..100 {
+            rtt.sample(1700 * MS);
+        }
+        assert!(rtt.timeout() > 1700 * MS, "a queueing path must not cause resends");
+    }
+
+    #[test]
+    fn back_off_doubles_and_ends_with_a_sample() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        rtt.sample(MS);
+        let base = rtt.timeout();
+        rtt.back_off();
+        assert_eq!(rtt.timeout(), base * 2);
+        for _ in 0..50 {
+            rtt.back_off();
+        }
+        assert_eq!(rtt.timeout(), Config::default().max_rto);
+        rtt.sample(MS);
+        assert_eq!(rtt.timeout(), base);
+    }
+}

@@ -1,0 +1,324 @@
+//! Numbering, copies in flight, retransmission (`docs/protocol.md` §4.1–4.3, §7.5).
+//!
+//! Acknowledgements are per message, never cumulative, so each message has its own timeout. A message that was overtaken,
+//! that is, one sent later was acknowledged already, is due as soon as its own acknowledgement is later than the path ever
+//! makes it: over an ordered transport that means a loss, and waiting for the full timeout would only cost time.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::rtt::RttEstimator;
+use crate::config::{Config, Resend};
+
+/// A message that was sent and not acknowledged.
+#[derive(Debug)]
+struct InFlight {
+    /// The encoded frame: a retransmission is identical to the byte. `None` once acknowledged, while older ones are not.
+    frame: Option<Bytes>,
+    sent_at: Instant,
+    transmissions: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct SendQueue {
+    resend: Resend,
+    max_bytes: usize,
+    max_messages: usize,
+    /// Sequence number of `in_flight`'s front.
+    base: i64,
+    in_flight: VecDeque<InFlight>,
+    /// Messages and frame bytes in flight that are not acknowledged.
+    messages: usize,
+    bytes: usize,
+    /// Sequence numbers to send again now, oldest first.
+    due: VecDeque<i64>,
+    /// When to look for timeouts; never later than the first of them.
+    check_at: Option<Instant>,
+    /// Latest transmission known to have arrived.
+    newest_arrived: Option<Instant>,
+    rtt: RttEstimator,
+    retransmitted: u64,
+}
+
+impl SendQueue {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            resend: config.resend,
+            max_bytes: config.max_in_flight_bytes,
+            max_messages: config.max_in_flight_messages,
+            base: 0,
+            in_flight: VecDeque::new(),
+            messages: 0,
+            bytes: 0,
+            due: VecDeque::new(),
+            check_at: None,
+            newest_arrived: None,
+            rtt: RttEstimator::new(config),
+            retransmitted: 0,
+        }
+    }
+
+    /// The sequence number that the next [`SendQueue::push`] takes.
+    pub(crate) fn next_sequence(&self) -> i64 {
+        self.base + i64::try_from(self.in_flight.len()).expect("bounded by max_in_flight_messages")
+    }
+
+    /// Whether new data may be sent. Handshake and flags do not ask.
+    pub(crate) fn has_room(&self) -> bool {
+        // The second length counts acknowledged slots behind an old gap, so that they are bounded too.
+        self.bytes < self.max_bytes && self.messages < self.max_messages && self.in_flight.len() < 2 * self.max_messages
+    }
+
+    /// Keeps `frame`, the message with [`SendQueue::next_sequence`], which the caller transmits now.
+    pub(crate) fn push(&mut self, frame: Bytes, now: Instant) {
+        self.messages += 1;
+        self.bytes += frame.len();
+        self.in_flight.push_back(InFlight { frame: Some(frame), sent_at: now, transmissions: 1 });
+        if self.check_at.is_none() {
+            self.check_at = Some(match self.resend {
+                Resend::AllUnacknowledged => now + self.rtt.timeout(),
+                Resend::HeadOnly { tick } => now + tick,
+            });
+        }
+    }
+
+    /// Takes one acknowledgement; false if there is nothing to acknowledge (unknown and repeated ones are normal).
+    pub(crate) fn acknowledge(&mut self, sequence: i64, now: Instant) -> bool {
+        let Some(slot) = self.slot(sequence) else {
+            return false;
+        };
+        let Some(frame) = slot.frame.take() else {
+            return false;
+        };
+        let (sent_at, transmissions) = (slot.sent_at, slot.transmissions);
+        self.messages -= 1;
+        self.bytes -= frame.len();
+        // The official agent samples resent messages too, but its queue is not ours to be true to in that.
+        if transmissions == 1 {
+            self.rtt.sample(now.saturating_duration_since(sent_at));
+            self.newest_arrived = self.newest_arrived.max(Some(sent_at));
+        }
+        while self.in_flight.front().is_some_and(|slot| slot.frame.is_none()) {
+            self.in_flight.pop_front();
+            self.base += 1;
+        }
+        match self.in_flight.front() {
+            None => self.check_at = None,
+            Some(_) if self.resend != Resend::AllUnacknowledged => {}
+            Some(head) => {
+                let deadline = self.deadline(head);
+                self.check_at = self.check_at.min(Some(deadline));
+            }
+        }
+        true
+    }
+
+    /// Whether `sequence` was sent and acknowledged.
+    pub(crate) fn is_acknowledged(&self, sequence: i64) -> bool {
+        sequence < self.next_sequence() && self.get(sequence).is_none_or(|slot| slot.frame.is_none())
+    }
+
+    /// After a reconnect: everything unacknowledged is due, in order (§7.5). A head-only sender keeps to its ticks.
+    pub(crate) fn handle_reconnect(&mut self, now: Instant) {
+        self.rtt.reset_backoff();
+        self.newest_arrived = None;
+        if self.resend == Resend::AllUnacknowledged {
+            self.due = (self.base..)
+                .zip(&self.in_flight)
+                .filter(|(_, slot)| slot.frame.is_some())
+                .map(|(sequence, _)| sequence)
+                .collect();
+        } else if !self.in_flight.is_empty() {
+            self.check_at = Some(now);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.check_at.is_none_or(|at| now < at) {
+            return;
+        }
+        match self.resend {
+            Resend::AllUnacknowledged => self.find_due(now),
+            Resend::HeadOnly { tick } => {
+                let timeout = self.rtt.timeout();
+                if let Some(head) = self.in_flight.front()
+                    && now.saturating_duration_since(head.sent_at) >= timeout
+                    && self.due.is_empty()
+                {
+                    self.due.push_back(self.base);
+                }
+                self.check_at = (!self.in_flight.is_empty()).then(|| now + tick);
+            }
+        }
+    }
+
+    /// The next message to send again.
+    pub(crate) fn poll_retransmit(&mut self, now: Instant) -> Option<Bytes> {
+        while let Some(sequence) = self.due.pop_front() {
+            let Some(slot) = self.slot(sequence) else {
+                continue;
+            };
+            let Some(frame) = slot.frame.clone() else {
+                continue;
+            };
+            slot.sent_at = now;
+            slot.transmissions += 1;
+            self.retransmitted += 1;
+            if self.resend == Resend::AllUnacknowledged {
+                let again = now + self.rtt.timeout();
+                self.check_at = Some(self.check_at.map_or(again, |at| at.min(again)));
+            }
+            return Some(frame);
+        }
+        None
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.check_at
+    }
+
+    /// Payload and header bytes sent and not acknowledged.
+    pub(crate) fn bytes_in_flight(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn messages_in_flight(&self) -> usize {
+        self.messages
+    }
+
+    pub(crate) fn retransmitted(&self) -> u64 {
+        self.retransmitted
+    }
+
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt.rtt()
+    }
+
+    fn find_due(&mut self, now: Instant) {
+        self.due.clear();
+        let mut earliest: Option<Instant> = None;
+        let mut timed_out = false;
+        for (sequence, slot) in (self.base..).zip(&self.in_flight) {
+            if slot.frame.is_none() {
+                continue;
+            }
+            let deadline = self.deadline(slot);
+            if deadline <= now {
+                self.due.push_back(sequence);
+                timed_out |= !self.is_overtaken(slot);
+            } else {
+                earliest = Some(earliest.map_or(deadline, |at| at.min(deadline)));
+            }
+        }
+        if timed_out {
+            self.rtt.back_off();
+        }
+        if !self.due.is_empty() {
+            let again = now + self.rtt.timeout();
+            earliest = Some(earliest.map_or(again, |at| at.min(again)));
+        }
+        self.check_at = earliest;
+    }
+
+    fn deadline(&self, slot: &InFlight) -> Instant {
+        slot.sent_at + if self.is_overtaken(slot) { self.rtt.expected() } else { self.rtt.timeout() }
+    }
+
+    /// A message sent later has arrived. Only first transmissions: the copies of a resent one cannot be told apart.
+    fn is_overtaken(&self, slot: &InFlight) -> bool {
+        slot.transmissions == 1 && self.newest_arrived.is_some_and(|newest| slot.sent_at < newest)
+    }
+
+    fn get(&self, sequence: i64) -> Option<&InFlight> {
+        self.in_flight.get(usize::try_from(sequence.checked_sub(self.base)?).ok()?)
+    }
+
+    fn slot(&mut self, sequence: i64) -> Option<&mut InFlight> {
+        self.in_flight.get_mut(usize::try_from(sequence.checked_sub(self.base)?).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "virtual time has to start somewhere")]
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn queue(config: &Config, messages: u8, now: Instant) -> SendQueue {
+        let mut queue = SendQueue::new(config);
+        for i in 0..messages {
+            queue.push(Bytes::copy_from_slice(&[i]), now);
+        }
+        queue
+    }
+
+    fn drain(queue: &mut SendQueue, now: Instant) -> Vec<u8> {
+        queue.handle_timeout(now);
+        std::iter::from_fn(|| queue.poll_retransmit(now)).map(|frame| frame[0]).collect()
+    }
+
+    #[test]
+    fn acknowledgements_are_per_message_and_free_the_copies() {
+        let t = Instant::now();
+        let mut queue = queue(&Config::default(), 3, t);
+        assert!(queue.acknowledge(1, t));
+        assert!(!queue.acknowledge(1, t), "repeated");
+        assert!(!queue.acknowledge(99, t) && !queue.acknowledge(-1, t) && !queue.acknowledge(i64::MIN, t), "unknown");
+        assert_eq!((queue.messages_in_flight(), queue.bytes_in_flight(), queue.next_sequence()), (2, 2, 3));
+        assert!(queue.is_acknowledged(1) && !queue.is_acknowledged(0) && !queue.is_acknowledged(3));
+        assert!(queue.acknowledge(0, t) && queue.acknowledge(2, t));
+        assert_eq!((queue.in_flight.len(), queue.poll_timeout()), (0, None));
+    }
+
+    /// The trap of head-only resends, `docs/protocol.md` §4.2: n lost messages would take n ticks.
+    #[test]
+    fn every_lost_message_is_sent_again_at_once() {
+        let t = Instant::now();
+        let config = Config::default();
+        let mut ours = queue(&config, 5, t);
+        let late = t + config.initial_rto;
+        assert_eq!(drain(&mut ours, late), [0, 1, 2, 3, 4]);
+        assert_eq!(drain(&mut ours, late), [0; 0], "once per timeout");
+        let mut official = queue(&Config::official_agent(), 5, t);
+        assert_eq!(drain(&mut official, t + 250 * MS), [0], "the agent's habit");
+    }
+
+    #[test]
+    fn an_overtaken_message_does_not_wait_for_the_timeout() {
+        let t = Instant::now();
+        let mut queue = SendQueue::new(&Config { min_rto: Duration::from_secs(5), ..Config::default() });
+        queue.push(Bytes::from_static(&[0]), t);
+        queue.push(Bytes::from_static(&[1]), t + MS);
+        queue.acknowledge(1, t + 21 * MS);
+        let at = queue.poll_timeout().unwrap();
+        assert!(at < t + 200 * MS, "{:?}", at - t);
+        assert_eq!(drain(&mut queue, at), [0]);
+    }
+
+    #[test]
+    fn a_reconnect_makes_all_due_in_order() {
+        let t = Instant::now();
+        let mut queue = queue(&Config::default(), 4, t);
+        queue.acknowledge(2, t + MS);
+        queue.handle_reconnect(t + 2 * MS);
+        assert_eq!(drain(&mut queue, t + 2 * MS), [0, 1, 3]);
+        assert_eq!(queue.retransmitted(), 3);
+    }
+
+    #[test]
+    fn resends_repeat_with_growing_pauses() {
+        let t = Instant::now();
+        let mut queue = queue(&Config::default(), 1, t);
+        let mut sent = Vec::new();
+        let mut now = t;
+        while sent.len() < 5 {
+            now = queue.poll_timeout().unwrap();
+            sent.extend(drain(&mut queue, now));
+        }
+        assert!(now - t > Duration::from_secs(15), "{:?}", now - t);
+    }
+}

@@ -1,0 +1,150 @@
+//! Every limit and timeout of a session, each with its reason.
+
+use std::time::Duration;
+
+/// How unacknowledged messages are sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resend {
+    /// Every message whose own timeout has passed, and all of them after a reconnect. Acknowledgements are per message
+    /// and duplicates are acknowledged again, so nothing speaks against it (`docs/protocol.md` §4.4, §10.2).
+    AllUnacknowledged,
+    /// Only the oldest, once per tick: what both official programs do (§4.2).
+    HeadOnly {
+        /// The official 100 ms.
+        tick: Duration,
+    },
+}
+
+/// Limits and habits of one side of a session.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Client: the version announced in the open message and the handshake. The agent chooses multiplexing (≥ 1.1.70) and
+    /// its keep-alive (off above 1.2.331.0) by it; AWS calls 1.2.764.0 the oldest supported (`docs/protocol.md` §2.3, §5.4).
+    pub client_version: String,
+    /// Client: UUID text, one per process; empty makes one from the seed.
+    pub client_id: String,
+    /// Largest payload of a stream message in bytes. 1 024 is what the official programs send; agents take far more, but
+    /// nobody outside AWS knows what the gateway relays (§10.2).
+    pub max_payload: usize,
+    /// Unacknowledged payload bytes at which new data waits. The wire has no window, so this is all that bounds the
+    /// copies kept for retransmission and what piles up inside an agent whose target does not read (§10.3).
+    pub max_in_flight_bytes: usize,
+    /// The same in messages, for payloads much smaller than `max_payload`.
+    pub max_in_flight_messages: usize,
+    /// Payload bytes that may wait behind a gap. Tens of MiB: after a loss the agent repairs 10 messages a second while it
+    /// sends up to 1 000 new ones, and what does not fit here must be repaired as well (§7.5).
+    pub reorder_bytes: usize,
+    /// The same in messages; also how far ahead of a gap a sequence number may lie (§11).
+    pub reorder_messages: usize,
+    /// Received, unread stream bytes over all streams at which input is no longer wanted: smux's 4 MiB (§6.2).
+    pub receive_budget: usize,
+    /// Written, unsent bytes of one stream at which `write` takes no more.
+    pub stream_send_buffer: usize,
+    /// Streams at a time. The agent dials one after the other and stops reading at 1 024 waiting (§6.2, §6.4): below that,
+    /// a dial that hangs can never stop the streams that work.
+    pub max_streams: usize,
+    /// Owed acknowledgements at which input is no longer wanted, so that a peer that sends but does not read cannot make
+    /// them pile up.
+    pub max_acks_owed: usize,
+    /// Received messages that are acknowledged once more after a reconnect: their acknowledgements may have died with the
+    /// old websocket, and the agent repeats only its oldest message (§7.5).
+    pub reack_on_resume: usize,
+    /// Retransmission timeout before the first measurement.
+    pub initial_rto: Duration,
+    /// Shortest retransmission timeout. The path is TCP end to end: a message is late far more often than lost.
+    pub min_rto: Duration,
+    /// Longest retransmission timeout, back-off included.
+    pub max_rto: Duration,
+    /// See [`Resend`].
+    pub resend: Resend,
+    /// Pause after each stream message: the official programs' 1 ms (§6.3).
+    pub pace: Option<Duration>,
+    /// The handshake must be complete so long after the first connect, or the session ends. The official client waits
+    /// for ever, the agent 15 s (§5.3).
+    pub handshake_timeout: Duration,
+    /// Client: silence after HandshakeComplete, since the agent discards what arrives before it has noticed its own
+    /// completion (§4.8).
+    pub settle: Duration,
+    /// Agent: how long after HandshakeComplete it still acknowledges and discards stream data, because the official one
+    /// notices its own completion late (§4.8).
+    pub completion_lag: Duration,
+    /// Longest pause that a `pause_publication` may cause if nothing else ends it (§4.6).
+    pub pause_limit: Duration,
+    /// smux keep-alive interval; `None` sends none, so that an idle policy counts (§7.2). Agents up to 3.1.1511.0 close a
+    /// session without it, so they get one every 10 s whatever this says (§5.4).
+    pub keep_alive: Option<Duration>,
+    /// After a reconnect, how long the other side may stay silent before the session is given up (§7.6). An agent takes up
+    /// to two minutes to find that its own websocket is dead (§2.5).
+    pub resume_patience: Duration,
+}
+
+/// Interval of the keep-alive that old agents insist on (`docs/protocol.md` §6.2).
+pub(crate) const OLD_AGENT_KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+impl Default for Config {
+    /// Our client.
+    fn default() -> Self {
+        Self {
+            client_version: "1.2.764.0".into(),
+            client_id: String::new(),
+            max_payload: 1024,
+            max_in_flight_bytes: 2 << 20,
+            max_in_flight_messages: 4096,
+            reorder_bytes: 32 << 20,
+            reorder_messages: 64 << 10,
+            receive_budget: 4 << 20,
+            stream_send_buffer: 256 << 10,
+            max_streams: 1000,
+            max_acks_owed: 1024,
+            reack_on_resume: 1024,
+            initial_rto: Duration::from_secs(1),
+            min_rto: Duration::from_millis(200),
+            max_rto: Duration::from_secs(10),
+            resend: Resend::AllUnacknowledged,
+            pace: None,
+            handshake_timeout: Duration::from_secs(30),
+            settle: Duration::from_millis(15),
+            completion_lag: Duration::ZERO,
+            pause_limit: Duration::from_secs(3),
+            keep_alive: None,
+            resume_patience: Duration::from_mins(2),
+        }
+    }
+}
+
+impl Config {
+    /// The official agent's habits, for the simulator (`docs/protocol.md` §12.2): at most 1 024 bytes, then 1 ms; only the
+    /// oldest message again, each 100 ms; no window but a buffer of 100 000 messages.
+    pub fn official_agent() -> Self {
+        Self {
+            max_in_flight_bytes: 100 << 20,
+            max_in_flight_messages: 100_000,
+            reorder_messages: 100_000,
+            // The agent dials one by one; what waits is its accept backlog.
+            max_streams: 1024,
+            initial_rto: Duration::from_millis(200),
+            min_rto: Duration::from_millis(10),
+            max_rto: Duration::from_secs(1),
+            resend: Resend::HeadOnly { tick: Duration::from_millis(100) },
+            pace: Some(Duration::from_millis(1)),
+            handshake_timeout: Duration::from_secs(15),
+            reack_on_resume: 0,
+            completion_lag: Duration::from_millis(5),
+            // It never gives up by itself (§7.4).
+            resume_patience: Duration::from_hours(24),
+            ..Self::default()
+        }
+    }
+
+    /// An agent without the official one's pauses, which resends all that is unacknowledged: to measure ourselves against.
+    pub fn fast_agent() -> Self {
+        Self {
+            max_payload: 32 << 10,
+            max_in_flight_bytes: 4 << 20,
+            max_streams: 1024,
+            handshake_timeout: Duration::from_secs(15),
+            resume_patience: Duration::from_hours(24),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,652 @@
+//! [`PortSession`]: the layers composed, and the only machine that callers drive.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::{BufMut, Bytes};
+
+use crate::channel::DataChannel;
+use crate::channel::open::OpenDataChannel;
+use crate::channel::timer::{Timer, TimerTable};
+use crate::config::{Config, OLD_AGENT_KEEP_ALIVE};
+use crate::error::{OpenError, StreamError};
+use crate::event::{CloseReason, Event, SessionState, StreamId, TokenValue, WsFrame};
+use crate::handshake::Handshake;
+use crate::handshake::agent::{self, AgentProperties, Verdict};
+use crate::handshake::client;
+use crate::handshake::features::client_wants_keep_alive;
+use crate::handshake::payload::HandshakeComplete;
+use crate::message::control::{AgentSessionState, ChannelClosed, Flag};
+use crate::message::{ClientMessage, MessageType, PayloadType};
+use crate::smux::{Mux, Read};
+use crate::stats::Stats;
+use crate::wall_clock::WallClock;
+
+/// Which end of a session this is. The sides differ in message type, handshake half and stream ids, nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Opens streams.
+    Client,
+    /// Accepts streams and connects them to the remote.
+    Agent,
+}
+
+impl Side {
+    pub(crate) fn outgoing(self) -> MessageType {
+        match self {
+            Self::Client => MessageType::InputStreamData,
+            Self::Agent => MessageType::OutputStreamData,
+        }
+    }
+
+    pub(crate) fn incoming(self) -> MessageType {
+        match self {
+            Self::Client => MessageType::OutputStreamData,
+            Self::Agent => MessageType::InputStreamData,
+        }
+    }
+}
+
+/// One SSM port session, client or agent side, over as many websockets as it takes.
+///
+/// Pure: time comes in as `now`, randomness as a seed, bytes as arguments. After every call that may have changed
+/// something, drain in this order: [`poll_transmit`](Self::poll_transmit) until `None` (or until the transport takes no
+/// more), [`poll_timeout`](Self::poll_timeout) to set the timer, [`poll_event`](Self::poll_event) until `None`. Do not hand in
+/// frames while [`wants_input`](Self::wants_input) is false: that is the back-pressure.
+#[derive(Debug)]
+pub struct PortSession {
+    side: Side,
+    config: Config,
+    agent: Option<AgentProperties>,
+    client_id: String,
+    channel: DataChannel,
+    handshake: Handshake,
+    handshake_started: Option<Instant>,
+    mux: Mux,
+    timers: TimerTable,
+    connected: bool,
+    open_frame: Option<String>,
+    state_due: bool,
+    /// Handshake and flag payloads to send before stream data. Bounded: each comes from one step of a machine, but
+    /// refusals, of which there are at most as many as streams.
+    control: VecDeque<(PayloadType, Bytes)>,
+    terminate: Terminate,
+    keep_alive: Option<Duration>,
+    /// Agent: stream data is discarded until then.
+    discard_until: Option<Instant>,
+    /// After a reconnect nothing was heard yet.
+    awaits_life: bool,
+    events: VecDeque<Event>,
+    closed: Option<CloseReason>,
+    agent_version: Option<String>,
+    resumes: u64,
+    dropped: u64,
+    ignored: u64,
+}
+
+/// How far the client's own TerminateSession flag has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Terminate {
+    No,
+    Queued,
+    Sent { sequence: i64 },
+    Acked,
+}
+
+impl PortSession {
+    /// A client's session. `seed` feeds message ids; `wall` dates messages.
+    pub fn client(config: Config, seed: u64, wall: WallClock, now: Instant) -> Self {
+        let _ = now;
+        Self::new(Side::Client, config, None, seed, wall)
+    }
+
+    /// An agent's session, for the simulator.
+    pub fn agent(config: Config, properties: AgentProperties, seed: u64, wall: WallClock, now: Instant) -> Self {
+        let _ = now;
+        Self::new(Side::Agent, config, Some(properties), seed, wall)
+    }
+
+    fn new(side: Side, config: Config, agent: Option<AgentProperties>, seed: u64, wall: WallClock) -> Self {
+        let mut channel = DataChannel::new(side, &config, seed, wall);
+        let client_id = match (side, config.client_id.as_str()) {
+            (Side::Client, "") => channel.new_uuid(),
+            (_, given) => given.to_owned(),
+        };
+        Self {
+            side,
+            client_id,
+            channel,
+            handshake: match side {
+                Side::Client => Handshake::AwaitRequest,
+                Side::Agent => Handshake::SendRequest,
+            },
+            handshake_started: None,
+            mux: Mux::new(side, &config),
+            timers: TimerTable::default(),
+            connected: false,
+            open_frame: None,
+            state_due: side == Side::Agent,
+            control: VecDeque::new(),
+            terminate: Terminate::No,
+            keep_alive: config.keep_alive,
+            discard_until: None,
+            awaits_life: false,
+            events: VecDeque::new(),
+            closed: None,
+            agent_version: agent.as_ref().map(|properties| properties.agent_version.clone()),
+            resumes: 0,
+            dropped: 0,
+            ignored: 0,
+            agent,
+            config,
+        }
+    }
+
+    // ---- network ----
+
+    /// A websocket is up, the first one or a later one; `token` opens it (`docs/protocol.md` §2.4).
+    #[expect(clippy::needless_pass_by_value, reason = "a token opens one websocket: it is used up")]
+    pub fn handle_connect(&mut self, token: TokenValue, now: Instant) {
+        if self.closed.is_some() {
+            return;
+        }
+        self.connected = true;
+        self.open_frame = Some(self.open_message(&token));
+        self.timers.stop(Timer::Pause);
+        if self.handshake_started.is_none() {
+            self.handshake_started = Some(now);
+            self.timers.set(Timer::Handshake, now + self.config.handshake_timeout);
+            return;
+        }
+        self.resumes += 1;
+        self.channel.handle_reconnect(now);
+        self.awaits_life = true;
+        self.timers.set(Timer::Patience, now + self.config.resume_patience);
+        // docs/protocol.md §7.6: a dead session opens and stays silent. Something must be on its way to be acknowledged.
+        if self.side == Side::Client && self.is_done() && self.channel.send.messages_in_flight() == 0 {
+            self.mux.queue_nop();
+        }
+    }
+
+    /// The websocket is gone. Nothing is forgotten: streams freeze until the next [`Self::handle_connect`].
+    pub fn handle_disconnect(&mut self, now: Instant) {
+        let _ = now;
+        self.connected = false;
+        self.open_frame = None;
+        self.awaits_life = false;
+        self.timers.stop(Timer::Patience);
+    }
+
+    /// Takes one websocket message. Frames that are not messages are dropped and counted (§11).
+    pub fn handle_frame(&mut self, frame: WsFrame, now: Instant) {
+        if self.closed.is_some() || !self.connected {
+            return;
+        }
+        let bytes = match frame {
+            WsFrame::Binary(bytes) => bytes,
+            WsFrame::Text(text) => Bytes::from(text),
+        };
+        let Ok(message) = ClientMessage::decode(bytes) else {
+            self.dropped += 1;
+            return;
+        };
+        match &message.message_type {
+            MessageType::Acknowledge => {
+                self.show_life();
+                self.channel.handle_acknowledge(&message.payload, now);
+                self.handle_acknowledged(now);
+            }
+            MessageType::ChannelClosed => {
+                let closed: ChannelClosed = serde_json::from_slice(&message.payload).unwrap_or_default();
+                self.close(CloseReason::ChannelClosed { output: closed.output.unwrap_or_default() });
+            }
+            MessageType::PausePublication => {
+                self.timers.set(Timer::Pause, now + self.config.pause_limit);
+            }
+            MessageType::StartPublication => self.timers.stop(Timer::Pause),
+            stream if *stream == self.side.incoming() => {
+                self.show_life();
+                self.channel.handle_stream_message(message);
+                while self.closed.is_none()
+                    && let Some((sequence, payload_type, payload)) = self.channel.next_payload()
+                {
+                    self.handle_payload(sequence, payload_type, payload, now);
+                }
+            }
+            _ => self.ignored += 1,
+        }
+    }
+
+    /// Acts on every timer that has expired.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.closed.is_some() {
+            return;
+        }
+        while let Some(timer) = self.timers.pop_expired(now) {
+            match timer {
+                Timer::Handshake => {
+                    self.close(CloseReason::HandshakeTimeout(self.config.handshake_timeout.as_secs()));
+                }
+                Timer::Patience => self.close(CloseReason::Unresponsive(self.config.resume_patience.as_secs())),
+                Timer::KeepAlive => {
+                    if self.connected && self.is_done() {
+                        self.mux.queue_nop();
+                    }
+                    self.restart_keep_alive(now);
+                }
+                // These only bar `poll_transmit`, which looks at the clock or the table.
+                Timer::Settle | Timer::Pace | Timer::Pause => {}
+            }
+        }
+        if self.connected && !self.is_paused() {
+            self.channel.send.handle_timeout(now);
+        }
+    }
+
+    // ---- application ----
+
+    /// Opens a stream; SYN leaves with its first turn. Works while the websocket is away.
+    ///
+    /// # Errors
+    /// [`OpenError`]: not established yet, too many streams, or the session is over.
+    pub fn open_stream(&mut self, now: Instant) -> Result<StreamId, OpenError> {
+        let _ = now;
+        if let Some(reason) = &self.closed {
+            return Err(OpenError::SessionClosed(reason.clone()));
+        }
+        if !self.is_done() {
+            return Err(OpenError::NotEstablished);
+        }
+        self.mux.open()
+    }
+
+    /// Agent: the next stream that the client opened, in the order of SYNs.
+    pub fn accept_stream(&mut self) -> Option<StreamId> {
+        self.mux.accept()
+    }
+
+    /// Takes what fits of `data`; less than all means that [`Event::StreamWritable`] will come.
+    ///
+    /// # Errors
+    /// [`StreamError`] when nothing can be written any more.
+    pub fn write(&mut self, id: StreamId, data: &[u8], now: Instant) -> Result<usize, StreamError> {
+        let _ = now;
+        match &self.closed {
+            Some(reason) => Err(StreamError::SessionClosed(reason.clone())),
+            None => self.mux.write(id, data),
+        }
+    }
+
+    /// Moves received bytes into `buf`. What came before the end of the session can still be read.
+    ///
+    /// # Errors
+    /// [`StreamError`] when nothing will come any more and it was no orderly end.
+    pub fn read(&mut self, id: StreamId, buf: &mut impl BufMut, now: Instant) -> Result<Read, StreamError> {
+        let _ = now;
+        match (self.mux.read(id, buf)?, &self.closed) {
+            (Read::Pending, Some(reason)) => Err(StreamError::SessionClosed(reason.clone())),
+            (read, _) => Ok(read),
+        }
+    }
+
+    /// Half-close: nothing more will be written, but the answer is awaited. FIN is withheld until the other side's FIN or
+    /// [`Self::close_stream`], because FIN makes an agent drop the answer (`docs/protocol.md` §6.6).
+    pub fn shutdown_stream(&mut self, id: StreamId, now: Instant) {
+        let _ = now;
+        self.mux.shutdown(id);
+    }
+
+    /// Full close: FIN leaves behind what was written; what still comes in is discarded. The id is gone for the caller.
+    pub fn close_stream(&mut self, id: StreamId, now: Instant) {
+        let _ = now;
+        self.mux.close(id, false);
+    }
+
+    /// Like [`Self::close_stream`], without waiting for what was written and not sent.
+    pub fn reset_stream(&mut self, id: StreamId, now: Instant) {
+        let _ = now;
+        self.mux.close(id, true);
+    }
+
+    /// Agent: the remote could not be connected. Sends the flag, which names no stream, then FIN (§6.5).
+    pub fn refuse_stream(&mut self, id: StreamId, now: Instant) {
+        let _ = now;
+        self.control.push_back((PayloadType::FLAG, Bytes::copy_from_slice(&Flag::ConnectToPortError.encode())));
+        self.mux.close(id, true);
+    }
+
+    /// Client: asks the agent to end the session (§6.8). [`Event::TerminateAcked`] and [`Event::Closed`] follow, if the
+    /// agent is there to answer.
+    pub fn terminate(&mut self, now: Instant) {
+        let _ = now;
+        if self.terminate == Terminate::No {
+            self.terminate = Terminate::Queued;
+        }
+    }
+
+    /// Changes the smux keep-alive interval; `None` stops it, as far as the agent lives without (§5.4).
+    pub fn set_keep_alive(&mut self, interval: Option<Duration>, now: Instant) {
+        self.keep_alive = interval;
+        if self.is_done() {
+            self.restart_keep_alive(now);
+        }
+    }
+
+    // ---- drain ----
+
+    /// The next websocket message to send: the open message, acknowledgements, resends, handshake and flags, stream data.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<WsFrame> {
+        if !self.connected || self.closed.is_some() {
+            return None;
+        }
+        if let Some(text) = self.open_frame.take() {
+            return Some(WsFrame::Text(text));
+        }
+        self.channel
+            .poll_acknowledge(now)
+            .or_else(|| self.poll_resend(now))
+            .or_else(|| self.poll_handshake(now))
+            .or_else(|| self.poll_control(now))
+            .or_else(|| self.poll_stream_data(now))
+            .map(WsFrame::Binary)
+    }
+
+    /// When to call [`Self::handle_timeout`], at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.closed.is_some() {
+            return None;
+        }
+        let resend = self.channel.send.poll_timeout().filter(|_| self.connected && !self.is_paused());
+        [self.timers.next_timeout(), resend].into_iter().flatten().min()
+    }
+
+    /// The next news.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.mux.poll_event().or_else(|| self.events.pop_front())
+    }
+
+    // ---- look ----
+
+    /// Whether more frames may be handed in: false while applications do not read or acknowledgements do not leave.
+    pub fn wants_input(&self) -> bool {
+        self.mux.has_receive_budget() && self.channel.acks_owed() < self.config.max_acks_owed
+    }
+
+    /// Where the session stands.
+    pub fn state(&self) -> SessionState {
+        match self.handshake {
+            _ if self.closed.is_some() => SessionState::Closed,
+            Handshake::Done if self.connected => SessionState::Established,
+            Handshake::Done => SessionState::Detached,
+            Handshake::AwaitRequest | Handshake::SendRequest => SessionState::Opening,
+            _ => SessionState::Handshaking,
+        }
+    }
+
+    /// Figures of the session so far.
+    pub fn stats(&self) -> Stats {
+        let counters = self.channel.counters;
+        Stats {
+            rtt: self.channel.send.rtt(),
+            messages_in: counters.messages_in,
+            messages_out: counters.messages_out,
+            acks_in: counters.acks_in,
+            acks_out: counters.acks_out,
+            retransmitted: self.channel.send.retransmitted(),
+            duplicates: counters.duplicates,
+            refused: counters.refused,
+            dropped: self.dropped,
+            ignored: self.ignored,
+            bytes_in_flight: self.channel.send.bytes_in_flight(),
+            messages_in_flight: self.channel.send.messages_in_flight(),
+            next_sequence: self.channel.send.next_sequence(),
+            expected_sequence: self.channel.expected(),
+            reorder_bytes: self.channel.reorder_bytes(),
+            unread_bytes: self.mux.unread(),
+            streams: self.mux.len(),
+            resumes: self.resumes,
+            agent_version: self.agent_version.clone(),
+        }
+    }
+
+    // ---- inside ----
+
+    fn is_done(&self) -> bool {
+        self.handshake == Handshake::Done
+    }
+
+    fn is_paused(&self) -> bool {
+        self.timers.is_set(Timer::Pause)
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        if self.closed.is_none() {
+            self.closed = Some(reason.clone());
+            self.mux.wake_all();
+            self.events.push_back(Event::Closed(reason));
+        }
+    }
+
+    /// Any stream data or acknowledgement: the other side is there, and wants data (§4.6, §7.6).
+    fn show_life(&mut self) {
+        self.timers.stop(Timer::Pause);
+        if std::mem::take(&mut self.awaits_life) {
+            self.timers.stop(Timer::Patience);
+            if self.is_done() {
+                self.events.push_back(Event::Resumed);
+            }
+        }
+    }
+
+    fn establish(&mut self, now: Instant) {
+        self.handshake = Handshake::Done;
+        self.timers.stop(Timer::Handshake);
+        self.restart_keep_alive(now);
+        self.events.push_back(Event::Established);
+    }
+
+    fn restart_keep_alive(&mut self, now: Instant) {
+        match self.keep_alive {
+            Some(interval) => self.timers.set(Timer::KeepAlive, now + interval),
+            None => self.timers.stop(Timer::KeepAlive),
+        }
+    }
+
+    fn open_message(&mut self, token: &TokenValue) -> String {
+        let open = OpenDataChannel {
+            message_schema_version: "1.0".into(),
+            request_id: self.channel.new_uuid(),
+            token_value: token.expose().to_owned(),
+            client_id: self.client_id.clone(),
+            client_version: (self.side == Side::Client).then(|| self.config.client_version.clone()),
+            client_instance_id: self.agent.as_ref().map(|agent| agent.instance_id.clone()),
+        };
+        serde_json::to_string(&open).expect("strings always serialise")
+    }
+
+    fn handle_acknowledged(&mut self, now: Instant) {
+        if let Handshake::Probing { sequence } = self.handshake
+            && self.channel.send.is_acknowledged(sequence)
+        {
+            self.establish(now);
+        }
+        if let Terminate::Sent { sequence } = self.terminate
+            && self.channel.send.is_acknowledged(sequence)
+        {
+            self.terminate = Terminate::Acked;
+            self.events.push_back(Event::TerminateAcked);
+            self.close(CloseReason::Terminated);
+        }
+    }
+
+    fn handle_payload(&mut self, sequence: i64, payload_type: PayloadType, payload: Bytes, now: Instant) {
+        match (self.side, payload_type) {
+            (Side::Client, PayloadType::HANDSHAKE_REQUEST) => {
+                self.handle_handshake_request(&payload);
+            }
+            (Side::Client, PayloadType::HANDSHAKE_COMPLETE) => {
+                self.handle_handshake_complete(&payload, now);
+            }
+            (Side::Agent, PayloadType::HANDSHAKE_RESPONSE) => {
+                self.handle_handshake_response(&payload);
+            }
+            (Side::Client, PayloadType::OUTPUT) if self.handshake == Handshake::AwaitRequest && sequence == 0 => {
+                // docs/protocol.md §5.1: without a handshake it is a shell.
+                self.close(CloseReason::UnsupportedSession { session_type: "shell".into() });
+            }
+            // §4.8: an agent acknowledges and discards what comes before it is ready.
+            (Side::Agent, PayloadType::OUTPUT) if !self.is_done() || self.discard_until.is_some_and(|at| now < at) => {}
+            (_, PayloadType::OUTPUT) => {
+                if let Err(error) = self.mux.handle_bytes(payload) {
+                    self.close(CloseReason::ProtocolViolation(error));
+                }
+            }
+            (Side::Client, PayloadType::FLAG) if Flag::decode(&payload) == Flag::ConnectToPortError => {
+                self.mux.handle_connect_error();
+            }
+            (Side::Agent, PayloadType::FLAG) if Flag::decode(&payload) == Flag::TerminateSession => {
+                self.events.push_back(Event::TerminateRequested);
+            }
+            // §11: acknowledged, without effect.
+            _ => self.ignored += 1,
+        }
+    }
+
+    fn handle_handshake_request(&mut self, payload: &[u8]) {
+        if self.handshake != Handshake::AwaitRequest {
+            self.ignored += 1; // §11: answered once
+            return;
+        }
+        match client::answer(payload, &self.config.client_version) {
+            Ok(accepted) => {
+                if accepted.features.smux_keep_alive {
+                    self.keep_alive =
+                        Some(self.keep_alive.map_or(OLD_AGENT_KEEP_ALIVE, |own| own.min(OLD_AGENT_KEEP_ALIVE)));
+                }
+                self.agent_version = Some(accepted.agent_version);
+                self.control.push_back((PayloadType::HANDSHAKE_RESPONSE, to_json(&accepted.response)));
+                self.handshake = Handshake::AwaitComplete;
+            }
+            Err(reason) => self.close(reason),
+        }
+    }
+
+    fn handle_handshake_complete(&mut self, payload: &[u8], now: Instant) {
+        match self.handshake {
+            Handshake::AwaitComplete => {
+                // Only a message for the user is in it: unreadable is as good as none.
+                let complete: HandshakeComplete = serde_json::from_slice(payload).unwrap_or_default();
+                self.events.push_back(Event::AgentIdentified {
+                    agent_version: self.agent_version.clone().unwrap_or_default(),
+                    customer_message: complete.customer_message,
+                });
+                let until = now + self.config.settle;
+                self.handshake = Handshake::Settling { until };
+                self.timers.set(Timer::Settle, until);
+            }
+            Handshake::AwaitRequest => {
+                self.close(CloseReason::HandshakeFailed("the agent completed what it had not begun".into()));
+            }
+            _ => self.ignored += 1,
+        }
+    }
+
+    fn handle_handshake_response(&mut self, payload: &[u8]) {
+        let (Handshake::AwaitResponse, Some(agent)) = (self.handshake, &self.agent) else {
+            self.ignored += 1; // §11: a second response has no meaning
+            return;
+        };
+        match agent::judge(payload, &agent.properties) {
+            Verdict::Accepted { client_version } => {
+                if client_wants_keep_alive(&client_version) {
+                    self.keep_alive = Some(OLD_AGENT_KEEP_ALIVE);
+                }
+                self.handshake = Handshake::SendComplete;
+            }
+            Verdict::Failed(text) => self.close(CloseReason::HandshakeFailed(text)),
+        }
+    }
+
+    fn poll_resend(&mut self, now: Instant) -> Option<Bytes> {
+        if self.is_paused() {
+            return None;
+        }
+        self.channel.send.poll_retransmit(now)
+    }
+
+    fn poll_handshake(&mut self, now: Instant) -> Option<Bytes> {
+        match self.handshake {
+            Handshake::SendRequest => {
+                let agent = self.agent.as_ref()?;
+                if std::mem::take(&mut self.state_due) {
+                    let state = AgentSessionState {
+                        schema_version: 1,
+                        session_state: "Connected".into(),
+                        session_id: agent.session_id.clone(),
+                    };
+                    return Some(self.channel.encode_unsequenced(MessageType::AgentSessionState, to_json(&state), now));
+                }
+                let request = to_json(&agent.request());
+                self.handshake = Handshake::AwaitResponse;
+                Some(self.send_payload(PayloadType::HANDSHAKE_REQUEST, &request, now))
+            }
+            Handshake::SendComplete => {
+                let took = self.handshake_started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+                let complete = to_json(&HandshakeComplete {
+                    handshake_time_to_complete: i64::try_from(took.as_nanos()).unwrap_or(i64::MAX),
+                    customer_message: String::new(),
+                });
+                self.discard_until = Some(now + self.config.completion_lag);
+                self.establish(now);
+                Some(self.send_payload(PayloadType::HANDSHAKE_COMPLETE, &complete, now))
+            }
+            Handshake::Settling { until } if now >= until => {
+                self.mux.queue_nop();
+                self.handshake = Handshake::Probing { sequence: self.channel.send.next_sequence() };
+                Some(self.send_mux_output(now))
+            }
+            _ => None,
+        }
+    }
+
+    fn poll_control(&mut self, now: Instant) -> Option<Bytes> {
+        if let Some((payload_type, payload)) = self.control.pop_front() {
+            return Some(self.send_payload(payload_type, &payload, now));
+        }
+        if self.terminate == Terminate::Queued && self.is_done() {
+            self.terminate = Terminate::Sent { sequence: self.channel.send.next_sequence() };
+            return Some(self.send_payload(PayloadType::FLAG, &Flag::TerminateSession.encode(), now));
+        }
+        None
+    }
+
+    fn poll_stream_data(&mut self, now: Instant) -> Option<Bytes> {
+        let may_send = self.is_done()
+            && self.mux.has_output()
+            && self.channel.send.has_room()
+            && !self.is_paused()
+            && !self.timers.is_set(Timer::Pace);
+        may_send.then(|| self.send_mux_output(now))
+    }
+
+    fn send_mux_output(&mut self, now: Instant) -> Bytes {
+        if let Some(pace) = self.config.pace {
+            self.timers.set(Timer::Pace, now + pace);
+        }
+        let (mux, max) = (&mut self.mux, self.config.max_payload);
+        let capacity = mux.output_hint(max);
+        self.channel.send(PayloadType::OUTPUT, capacity, now, |out| {
+            mux.poll_output(max, out);
+        })
+    }
+
+    fn send_payload(&mut self, payload_type: PayloadType, payload: &[u8], now: Instant) -> Bytes {
+        self.channel.send(payload_type, payload.len(), now, |out| {
+            out.extend_from_slice(payload);
+        })
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Bytes {
+    serde_json::to_vec(value).expect("our own payloads have only string keys").into()
+}

@@ -2,10 +2,11 @@
 
 #![warn(missing_docs)]
 
+pub mod aws;
+pub mod config;
 mod handle;
-mod ipc;
 mod status;
+mod tunnel;
 
 pub use handle::{DaemonCommand, DaemonHandle, Reply};
-pub use ipc::{ClaimError, Instance};
 pub use status::{StatusBoard, Subscription};

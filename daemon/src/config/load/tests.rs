@@ -1,0 +1,193 @@
+//! Whole files: defaults, includes, and that every mistake is reported with its place.
+
+use super::*;
+use crate::aws::{Candidate, TagFilter};
+use crate::config::{LocalAddr, Remote};
+
+fn good(text: &str) -> Config {
+    parse(Path::new("config.toml"), text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn wrong(text: &str) -> Vec<(String, String)> {
+    let errors = parse(Path::new("config.toml"), text).expect_err("mistakes");
+    errors
+        .iter()
+        .map(|error| (error.location().unwrap_or_default(), error.message().to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_documented_example() {
+    let config = good(
+        r#"
+        [defaults]
+        profile = "dev"
+        region  = "eu-west-1"
+        target  = { tag = "Name=bastion" }
+
+        [tunnels.orders-db]
+        remote = "orders.cluster-abc.eu-west-1.rds.amazonaws.com:5432"
+        local  = 15432
+        groups = ["db"]
+
+        [tunnels.bastion-web]
+        remote = 8080
+        local  = "127.0.0.2:18080"
+        target = ["i-0123456789abcdef0", { tag = "Role=jump" }]
+        profile = "prod"
+        park_after = "never"
+        hold = "5s"
+        open = "on-demand"
+        endpoints.ssm = "http://127.0.0.1:8129"
+        "#,
+    );
+    let [db, web] = config.tunnels.as_slice() else {
+        panic!("two tunnels in the order of the file")
+    };
+    assert_eq!(db.name, "orders-db");
+    assert_eq!(db.local, LocalAddr::Loopback(15432));
+    assert_eq!(db.probe, Probe::Postgres);
+    assert_eq!(db.scope.profile.as_deref(), Some("dev"));
+    assert_eq!(db.park_after, Some(PARK_AFTER));
+    assert_eq!(db.hold, HOLD);
+    let tag = |key: &str, value: &str| {
+        Candidate::Tag(TagFilter {
+            key: key.into(),
+            value: value.into(),
+        })
+    };
+    assert_eq!(db.targets, [tag("Name", "bastion")]);
+    assert_eq!(
+        web.remote,
+        Remote {
+            host: None,
+            port: 8080
+        }
+    );
+    assert_eq!(
+        web.targets,
+        [Candidate::Id("i-0123456789abcdef0".into()), tag("Role", "jump")]
+    );
+    assert_eq!(web.scope.profile.as_deref(), Some("prod"));
+    assert_eq!(web.scope.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(web.scope.endpoints.ssm.as_deref(), Some("http://127.0.0.1:8129"));
+    assert_eq!((web.park_after, web.on_demand), (None, true));
+}
+
+#[test]
+fn all_mistakes_at_once_each_with_its_place() {
+    let found = wrong(
+        r#"surprise = 1
+[tunnels.a]
+remote = "db"
+local = 0
+target = "bastion"
+prbe = "tcp"
+hold = "soon"
+max_sessions = 99
+auto = "yes"
+[tunnels.b]
+remote = "db:5432"
+[tunnels."@c"]
+"#,
+    );
+    let places: Vec<&str> = found.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "config.toml:1:1",
+            "config.toml:3:10",
+            "config.toml:4:9",
+            "config.toml:5:10",
+            "config.toml:6:1",
+            "config.toml:7:8",
+            "config.toml:8:16",
+            "config.toml:9:8",
+            "config.toml:10:10",
+            "config.toml:10:10",
+            "config.toml:12:10",
+        ],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn the_report_underlines_and_says_what_would_be_accepted() {
+    let errors = parse(Path::new("config.toml"), "[tunnels.a]\nprbe = \"tcp\"\n").expect_err("mistakes");
+    let report = errors.to_string();
+    for part in [
+        "there is no key `prbe`",
+        "config.toml:2:1",
+        "^^^^ did you mean `probe`?",
+        "accepted: one of `remote`, `local`",
+        "`a` has no `remote`",
+    ] {
+        assert!(report.contains(part), "{part} is missing in\n{report}");
+    }
+}
+
+#[test]
+fn a_syntax_error_is_the_only_mistake_reported() {
+    let found = wrong("[tunnels.a\nremote = 5\n");
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|(_, message)| message.starts_with("not TOML")), "{found:?}");
+}
+
+#[test]
+fn ports_that_clash_name_both_places() {
+    let text = "[defaults]\ntarget = \"i-01234567\"\n\
+        [tunnels.a]\nremote = 1\nlocal = 15432\n\
+        [tunnels.b]\nremote = 2\nlocal = \"127.0.0.1:15432\"\n";
+    let errors = parse(Path::new("config.toml"), text).expect_err("a clash");
+    let report = errors.to_string();
+    assert!(report.contains("`a` and `b` want the same local address"), "{report}");
+    assert!(report.contains("first here") && report.contains("here again"), "{report}");
+}
+
+#[test]
+fn an_empty_text_is_a_configuration_without_tunnels() {
+    assert_eq!(good("").tunnels, []);
+}
+
+#[test]
+fn includes_bring_their_tunnels_inherit_defaults_and_may_not_redefine() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "config.toml",
+        "include = [\"team.toml\"]\n[defaults]\ntarget = \"i-01234567\"\nregion = \"eu-west-1\"\n\
+         [tunnels.mine]\nremote = 1\nlocal = 1001\n",
+    );
+    write(
+        "team.toml",
+        "include = [\"config.toml\"]\n[defaults]\nregion = \"us-east-1\"\n[tunnels.theirs]\nremote = 1\nlocal = 1002\n",
+    );
+    let config = load(&folder.path().join("config.toml")).unwrap_or_else(|errors| panic!("{errors}"));
+    let regions: Vec<_> = config
+        .tunnels
+        .iter()
+        .map(|tunnel| (tunnel.name.as_str(), tunnel.scope.region.as_deref()))
+        .collect();
+    assert_eq!(regions, [("mine", Some("eu-west-1")), ("theirs", Some("us-east-1"))]);
+    assert_eq!(config.files.len(), 2);
+
+    write("team.toml", "[tunnels.mine]\nremote = 1\nlocal = 1002\n");
+    let errors = load(&folder.path().join("config.toml")).expect_err("defined twice");
+    assert!(errors.to_string().contains("`mine` is defined twice"), "{errors}");
+
+    write("config.toml", "include = [\"gone.toml\"]\n");
+    let errors = load(&folder.path().join("config.toml")).expect_err("no such file");
+    let first = errors.iter().next().unwrap();
+    assert!(first.location().unwrap().ends_with("config.toml:1:12"));
+}
+
+#[test]
+fn a_file_that_everybody_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let errors = load(&path).expect_err("refused");
+    assert!(errors.to_string().contains("chmod o-w"), "{errors}");
+}

@@ -1,0 +1,13 @@
+//! The configuration: what tunnels there are, read from TOML and checked as a whole.
+//!
+//! Owns the meaning of every key and the messages about wrong ones. It knows nothing of running tunnels.
+
+mod diagnostic;
+mod load;
+mod model;
+mod reader;
+mod value;
+
+pub use diagnostic::{ConfigError, ConfigErrors};
+pub use load::{find, load, parse};
+pub use model::{Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};

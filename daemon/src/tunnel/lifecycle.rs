@@ -1,0 +1,455 @@
+//! What a tunnel is, given what is wanted, what happened and what time it is. Pure: no clock, no task, no
+//! socket; `now` is always the last argument.
+//!
+//! Drive it with `handle_*`, then drain [`Lifecycle::poll_action`], then look at the state and at
+//! [`Lifecycle::poll_timeout`]. It decides; `task.rs` performs and reports back. Events of an attempt that
+//! is no longer under way are the task's to drop; those that make no sense in a phase change nothing.
+//!
+//! ```text
+//!  Down ─up─► Binding ─bound─► Listening ─eager or connection─► Starting ─session─► Probing ─answer─► Ready
+//!                │ taken                                     ▲  │ failed               │ no answer ▲ │
+//!                ▼                                           │  ▼                      ▼           │ │
+//!            PortTaken (again every 5 s)      StartWait · StartLogin · Failed        Degraded ──────┘ │
+//!                                                            ▲                                       │ channel lost
+//!                                                            └── session ended ── Resuming ◄─────────┘
+//!                                                                          ResumeWait · ResumeLogin
+//! ```
+
+use super::backoff::Backoff;
+use super::cause::{DownCause, Retry};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
+
+/// A taken port is looked at again this often: its holder is usually about to be stopped by hand.
+const PORT_RETRY: Duration = Duration::from_secs(5);
+/// A session that lived this long was a good one: its end is a new incident, not the last one going on.
+const SESSION_STABLE: Duration = Duration::from_secs(10);
+/// The same for a websocket within a session; resuming is cheap, so it is trusted sooner.
+const CHANNEL_STABLE: Duration = Duration::from_secs(1);
+
+/// The keys of a tunnel's configuration that decide about states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The session opens with the first connection instead of at `up`.
+    pub(crate) on_demand: bool,
+    /// With no stream for so long the session is closed and the port kept.
+    pub(crate) park_after: Option<Duration>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The local port is ours.
+    Bound,
+    /// It is not.
+    BindFailed(Cause),
+    /// A local connection was accepted and wants a session.
+    Connection,
+    /// A session is open.
+    SessionUp,
+    /// Opening one failed.
+    StartFailed(DownCause),
+    /// The session's websocket is gone.
+    ChannelLost(DownCause),
+    /// The session carries again.
+    Resumed,
+    /// Resuming it failed, but it may still exist.
+    ResumeFailed(DownCause),
+    /// The session is gone for good.
+    SessionEnded(DownCause),
+    /// The remote answers.
+    ProbePassed,
+    /// It does not.
+    ProbeFailed(DownCause),
+    /// A forwarded connection got its first byte from the remote.
+    RemoteAnswered,
+    /// The agent could not connect a stream to the remote.
+    RemoteRefused,
+    /// So many forwarded connections are open now.
+    Streams(u32),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Bind the local port.
+    Bind,
+    /// Release it, or stop trying to bind it.
+    Unbind,
+    /// Open a session.
+    StartSession,
+    /// Resume the session there is.
+    ResumeSession,
+    /// Terminate the session there is, or the one that is being opened.
+    EndSession,
+    /// See whether the remote answers through the session there is.
+    Probe,
+}
+
+/// What becomes of a local connection that is accepted now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Reset it at once.
+    Refuse,
+    /// Hold it, and open a session for it.
+    Wake,
+    /// Hold it until the session carries.
+    Hold,
+    /// Forward it.
+    Pass,
+}
+
+/// Where in its life a tunnel is; finer than the [`TunnelState`] that users see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Down,
+    Binding,
+    PortTaken,
+    Listening,
+    Starting,
+    StartWait,
+    StartLogin,
+    Probing,
+    Ready,
+    Degraded,
+    Resuming,
+    ResumeWait,
+    ResumeLogin,
+    Failed,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    policy: Policy,
+    phase: Phase,
+    cause: Option<Cause>,
+    retry_at: Option<Instant>,
+    park_at: Option<Instant>,
+    actions: VecDeque<Action>,
+    backoff: Backoff,
+    streams: u32,
+    /// Since when there is a session.
+    session_since: Instant,
+    /// Since when its present websocket carries.
+    channel_since: Instant,
+    /// Websockets lost since one was stable.
+    flaps: u32,
+    /// The remote has answered through this session.
+    answered: bool,
+    probing: bool,
+}
+
+impl Lifecycle {
+    pub(crate) fn new(policy: Policy, seed: u64, now: Instant) -> Self {
+        Self {
+            policy,
+            phase: Phase::Down,
+            cause: None,
+            retry_at: None,
+            park_at: None,
+            actions: VecDeque::new(),
+            backoff: Backoff::new(seed),
+            streams: 0,
+            session_since: now,
+            channel_since: now,
+            flaps: 0,
+            answered: false,
+            probing: false,
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        [self.retry_at, self.park_at].into_iter().flatten().min()
+    }
+
+    /// What views show.
+    pub(crate) fn state(&self) -> TunnelState {
+        match self.phase {
+            Phase::Down => TunnelState::Down,
+            Phase::Listening => TunnelState::Listening,
+            Phase::Binding | Phase::Starting | Phase::StartWait | Phase::Probing => TunnelState::Connecting,
+            Phase::Ready => TunnelState::Ready,
+            Phase::Degraded => TunnelState::Degraded,
+            Phase::Resuming | Phase::ResumeWait => TunnelState::Reconnecting,
+            Phase::StartLogin | Phase::ResumeLogin => TunnelState::NeedsLogin,
+            Phase::PortTaken | Phase::Failed => TunnelState::Failed,
+        }
+    }
+
+    /// Why it is in that state, where there is something to say.
+    pub(crate) fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// When the next try is due.
+    pub(crate) fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Sessions that exist, and how many of them are being resumed.
+    pub(crate) fn sessions(&self) -> (u32, u32) {
+        match self.phase {
+            Phase::Probing | Phase::Ready | Phase::Degraded => (1, 0),
+            Phase::Resuming | Phase::ResumeWait | Phase::ResumeLogin => (1, 1),
+            _ => (0, 0),
+        }
+    }
+
+    /// What becomes of a connection that is accepted now.
+    pub(crate) fn admission(&self) -> Admission {
+        match self.phase {
+            Phase::Down | Phase::Binding | Phase::PortTaken | Phase::Failed => Admission::Refuse,
+            Phase::Listening => Admission::Wake,
+            Phase::Starting
+            | Phase::StartWait
+            | Phase::StartLogin
+            | Phase::Resuming
+            | Phase::ResumeWait
+            | Phase::ResumeLogin => Admission::Hold,
+            // Once the session is open a connection is the better probe: it is not made to wait for ours.
+            Phase::Probing | Phase::Ready | Phase::Degraded => Admission::Pass,
+        }
+    }
+
+    /// The user's wish. `Up` for a tunnel that waits or has failed means: now.
+    pub(crate) fn handle_target(&mut self, target: TargetState) {
+        match (target, self.phase) {
+            (TargetState::Down, Phase::Down) => {}
+            (TargetState::Down, phase) => {
+                if phase.has_session() || phase == Phase::Starting {
+                    self.drop_session();
+                }
+                self.actions.push_back(Action::Unbind);
+                self.enter(Phase::Down, None);
+            }
+            (TargetState::Up, Phase::Down | Phase::PortTaken) => {
+                self.backoff.reset();
+                self.bind();
+            }
+            (TargetState::Up, Phase::Listening) if !self.policy.on_demand => self.start(),
+            (TargetState::Up, Phase::StartWait | Phase::StartLogin | Phase::Failed) => {
+                self.backoff.reset();
+                self.start();
+            }
+            (TargetState::Up, Phase::ResumeWait | Phase::ResumeLogin) => {
+                self.backoff.reset();
+                self.resume();
+            }
+            (TargetState::Up, _) => {}
+        }
+    }
+
+    /// Something happened.
+    pub(crate) fn handle_event(&mut self, event: Event, now: Instant) {
+        use Phase::{
+            Binding, Degraded, Listening, PortTaken, Probing, Ready, ResumeLogin, ResumeWait, Resuming, Starting,
+        };
+        match (event, self.phase) {
+            (Event::Bound, Binding) => {
+                self.enter(Listening, None);
+                if !self.policy.on_demand {
+                    self.start();
+                }
+            }
+            (Event::BindFailed(cause), Binding) => {
+                self.enter(PortTaken, Some(cause));
+                self.retry_at = Some(now + PORT_RETRY);
+            }
+            (Event::Connection, Listening) => {
+                self.cause = None;
+                self.start();
+            }
+            (Event::SessionUp, Starting) => {
+                self.session_since = now;
+                self.channel_since = now;
+                self.flaps = 0;
+                self.answered = false;
+                self.rearm_parking(now);
+                self.enter(Probing, None);
+                self.probe();
+            }
+            (Event::StartFailed(down), Starting) => self.start_failed(down, now),
+            (Event::ChannelLost(down), Probing | Ready | Degraded | Resuming) => self.channel_lost(down, now),
+            (Event::Resumed, Resuming) => {
+                self.channel_since = now;
+                if self.answered {
+                    self.enter(Ready, None);
+                } else {
+                    self.enter(Probing, None);
+                    self.probe();
+                }
+            }
+            (Event::ResumeFailed(down), Resuming) => match down.retry {
+                Retry::Login => self.wait(ResumeLogin, down, now),
+                Retry::Unreachable | Retry::Answered => self.wait(ResumeWait, down, now),
+                // A session that we may not resume is lost to us; a new one will say whether all is.
+                Retry::Never => self.session_ended(down, now),
+            },
+            (Event::SessionEnded(down), phase) if phase.has_session() => self.session_ended(down, now),
+            (Event::ProbePassed | Event::RemoteAnswered, Probing | Degraded | Ready) => {
+                self.probing = false;
+                self.answered = true;
+                self.backoff.reset();
+                self.enter(Ready, None);
+            }
+            (Event::ProbeFailed(down), Probing | Degraded | Ready) => self.probe_failed(down, now),
+            // Whether it was one connection's bad luck or the remote is gone, the probe will tell.
+            (Event::RemoteRefused, Ready) => self.probe(),
+            (Event::Streams(count), phase) => {
+                self.streams = count;
+                if phase.has_session() {
+                    self.rearm_parking(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A deadline of [`Self::poll_timeout`] has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.park_at.is_some_and(|at| at <= now) {
+            self.park_at = None;
+            self.drop_session();
+            let text = "no connection for a while; the next one opens a session";
+            self.enter(Phase::Listening, Some(Cause::new(CauseKind::Parked, text)));
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            match self.phase {
+                Phase::PortTaken => self.bind(),
+                Phase::StartWait | Phase::StartLogin => self.start(),
+                Phase::ResumeWait | Phase::ResumeLogin => self.resume(),
+                Phase::Degraded => self.probe(),
+                _ => {}
+            }
+        }
+    }
+
+    fn start_failed(&mut self, down: DownCause, now: Instant) {
+        match down.retry {
+            Retry::Never => self.enter(Phase::Failed, Some(down.cause)),
+            Retry::Login => self.wait(Phase::StartLogin, down, now),
+            Retry::Unreachable | Retry::Answered => self.wait(Phase::StartWait, down, now),
+        }
+    }
+
+    fn channel_lost(&mut self, down: DownCause, now: Instant) {
+        if self.phase != Phase::Resuming && now.duration_since(self.channel_since) >= CHANNEL_STABLE {
+            self.flaps = 0;
+            self.backoff.reset();
+        }
+        self.flaps += 1;
+        self.probing = false;
+        if self.flaps == 1 {
+            self.enter(Phase::Resuming, Some(down.cause));
+            self.actions.push_back(Action::ResumeSession);
+        } else {
+            self.wait(Phase::ResumeWait, down, now);
+        }
+    }
+
+    fn session_ended(&mut self, down: DownCause, now: Instant) {
+        let was_stable = now.duration_since(self.session_since) >= SESSION_STABLE;
+        self.drop_session();
+        if down.retry == Retry::Never {
+            self.enter(Phase::Failed, Some(down.cause));
+        } else if down.is_idle_policy() {
+            // A policy is not worked around: the next connection opens a session, not we.
+            self.enter(Phase::Listening, Some(down.cause));
+        } else if was_stable {
+            self.backoff.reset();
+            self.cause = Some(down.cause);
+            self.start();
+        } else {
+            self.wait(Phase::StartWait, down, now);
+        }
+    }
+
+    fn probe_failed(&mut self, down: DownCause, now: Instant) {
+        self.probing = false;
+        if self.answered && self.streams == 0 {
+            // docs/protocol.md §6.4: the agent resolves the host once per session, so after a failover only
+            // a new session finds the remote. Not while connections are open: it would cost them.
+            self.drop_session();
+            self.cause = Some(down.cause);
+            self.start();
+        } else {
+            self.answered = false;
+            self.wait(Phase::Degraded, down, now);
+        }
+    }
+
+    fn bind(&mut self) {
+        self.enter(Phase::Binding, None);
+        self.actions.push_back(Action::Bind);
+    }
+
+    /// Keeps the cause: what led here is worth showing until the session is open.
+    fn start(&mut self) {
+        self.enter(Phase::Starting, self.cause.clone());
+        self.actions.push_back(Action::StartSession);
+    }
+
+    fn resume(&mut self) {
+        self.enter(Phase::Resuming, self.cause.clone());
+        self.actions.push_back(Action::ResumeSession);
+    }
+
+    fn probe(&mut self) {
+        if !self.probing {
+            self.probing = true;
+            self.actions.push_back(Action::Probe);
+        }
+    }
+
+    fn drop_session(&mut self) {
+        self.park_at = None;
+        self.probing = false;
+        self.answered = false;
+        self.actions.push_back(Action::EndSession);
+    }
+
+    fn wait(&mut self, phase: Phase, down: DownCause, now: Instant) {
+        let pause = self.backoff.pause(down.retry);
+        self.enter(phase, Some(down.cause));
+        self.retry_at = Some(now + pause);
+    }
+
+    fn enter(&mut self, phase: Phase, cause: Option<Cause>) {
+        self.phase = phase;
+        self.cause = cause;
+        self.retry_at = None;
+    }
+
+    fn rearm_parking(&mut self, now: Instant) {
+        self.park_at = match self.policy.park_after {
+            Some(after) if self.streams == 0 => Some(now + after),
+            _ => None,
+        };
+    }
+}
+
+impl Phase {
+    fn has_session(self) -> bool {
+        matches!(
+            self,
+            Self::Probing
+                | Self::Ready
+                | Self::Degraded
+                | Self::Resuming
+                | Self::ResumeWait
+                | Self::ResumeLogin
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! One tunnel.
+
+mod backoff;
+mod cause;
+mod lifecycle;

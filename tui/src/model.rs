@@ -1,0 +1,150 @@
+//! Everything a live view shows, kept up to date from news of the daemon.
+//!
+//! Pure: news in, changes out. Drawing is `table`'s, listening is `conn`'s.
+
+use tunnels_api::{Cause, DaemonEvent, Selector, TunnelState, TunnelStatus};
+
+/// The tunnels a view is about, and whether the daemon can be heard.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// What is shown of all tunnels; none means all.
+    selectors: Vec<Selector>,
+    tunnels: Vec<TunnelStatus>,
+}
+
+/// A tunnel that went from one state to another, or is new.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Its name.
+    pub name: String,
+    /// What it was; none for a tunnel not seen before.
+    pub from: Option<TunnelState>,
+    /// What it is; none for a tunnel that left the configuration.
+    pub to: Option<TunnelState>,
+    /// Why, where there is something to say.
+    pub cause: Option<Cause>,
+}
+
+impl Model {
+    /// A model of the tunnels that `select` picks; nothing selected means all.
+    pub fn new(select: &[String]) -> Self {
+        let selectors = select.iter().map(|text| text.parse().unwrap_or_else(|never| match never {})).collect();
+        Self { selectors, tunnels: Vec::new() }
+    }
+
+    /// The tunnels to show, in the order of the configuration.
+    pub fn tunnels(&self) -> &[TunnelStatus] {
+        &self.tunnels
+    }
+
+    /// Takes a piece of news; returns the tunnels whose state it changed.
+    pub fn apply(&mut self, event: DaemonEvent) -> Vec<Change> {
+        match event {
+            DaemonEvent::Snapshot { tunnels } => self.replace(tunnels),
+            DaemonEvent::TunnelChanged { tunnel } => self.put(tunnel).into_iter().collect(),
+            DaemonEvent::TunnelRemoved { name } => self.remove(&name).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes a full list, as a snapshot or a poll for fresh figures gives it.
+    pub fn replace(&mut self, tunnels: Vec<TunnelStatus>) -> Vec<Change> {
+        let gone: Vec<String> = self
+            .tunnels
+            .iter()
+            .map(|old| old.name.clone())
+            .filter(|name| tunnels.iter().all(|new| new.name != *name))
+            .collect();
+        let mut changes: Vec<Change> = gone.iter().filter_map(|name| self.remove(name)).collect();
+        let mut old = std::mem::take(&mut self.tunnels);
+        for tunnel in tunnels {
+            // Keeps the order of the new list and compares with the old entry.
+            if let Some(at) = old.iter().position(|known| known.name == tunnel.name) {
+                self.tunnels.push(old.swap_remove(at));
+            }
+            changes.extend(self.put(tunnel));
+        }
+        changes
+    }
+
+    fn put(&mut self, tunnel: TunnelStatus) -> Option<Change> {
+        let shown = self.selectors.is_empty()
+            || self.selectors.iter().any(|selector| selector.matches(&tunnel.name, &tunnel.groups));
+        if !shown {
+            return None;
+        }
+        let change =
+            |from| Change { name: tunnel.name.clone(), from, to: Some(tunnel.state), cause: tunnel.cause.clone() };
+        match self.tunnels.iter_mut().find(|known| known.name == tunnel.name) {
+            None => {
+                let change = change(None);
+                self.tunnels.push(tunnel);
+                Some(change)
+            }
+            Some(known) => {
+                let news = known.state != tunnel.state || known.cause != tunnel.cause;
+                let change = news.then(|| change(Some(known.state)));
+                *known = tunnel;
+                change
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Change> {
+        let at = self.tunnels.iter().position(|known| known.name == name)?;
+        let known = self.tunnels.remove(at);
+        Some(Change { name: known.name, from: Some(known.state), to: None, cause: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::status;
+    use tunnels_api::CauseKind;
+
+    fn snapshot(states: &[(&str, TunnelState)]) -> DaemonEvent {
+        let tunnels = states.iter().map(|(name, state)| status(name, *state)).collect();
+        DaemonEvent::Snapshot { tunnels }
+    }
+
+    fn told(changes: &[Change]) -> Vec<(&str, Option<TunnelState>, Option<TunnelState>)> {
+        changes.iter().map(|c| (c.name.as_str(), c.from, c.to)).collect()
+    }
+
+    #[test]
+    fn each_step_is_told_once() {
+        let mut model = Model::new(&[]);
+        let (ready, lost) = (TunnelState::Ready, TunnelState::Reconnecting);
+        let changes = model.apply(snapshot(&[("a", ready), ("b", ready)]));
+        assert_eq!(told(&changes), [("a", None, Some(ready)), ("b", None, Some(ready))]);
+        let changes = model.apply(DaemonEvent::TunnelChanged { tunnel: status("b", lost) });
+        assert_eq!(told(&changes), [("b", Some(ready), Some(lost))]);
+        let changes = model.apply(DaemonEvent::TunnelChanged { tunnel: status("b", lost) });
+        assert_eq!(told(&changes), []);
+        let changes = model.apply(snapshot(&[("b", ready), ("c", lost)]));
+        let expected = [("a", Some(ready), None), ("b", Some(lost), Some(ready)), ("c", None, Some(lost))];
+        assert_eq!(told(&changes), expected);
+        let names: Vec<_> = model.tunnels().iter().map(|t| t.name.as_str()).collect();
+        assert_eq!(names, ["b", "c"]);
+    }
+
+    #[test]
+    fn another_cause_in_the_same_state_is_news() {
+        let mut model = Model::new(&[]);
+        let mut tunnel = status("a", TunnelState::Connecting);
+        model.apply(DaemonEvent::TunnelChanged { tunnel: tunnel.clone() });
+        tunnel.cause = Some(Cause::new(CauseKind::TargetOffline, "i-0 is offline"));
+        let changes = model.apply(DaemonEvent::TunnelChanged { tunnel });
+        assert_eq!(changes.len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_selected_is_not_shown() {
+        let mut model = Model::new(&["a*".to_owned()]);
+        let changes = model.apply(snapshot(&[("b", TunnelState::Ready), ("ab", TunnelState::Ready)]));
+        assert_eq!(told(&changes), [("ab", None, Some(TunnelState::Ready))]);
+        let changes = model.apply(DaemonEvent::TunnelRemoved { name: "b".into() });
+        assert_eq!(told(&changes), []);
+    }
+}

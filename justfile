@@ -1,0 +1,23 @@
+# Shortcuts over plain cargo and tests/run.
+
+# What has to be clean before a commit.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Everything, as CI does it.
+test *NAMES:
+    tests/run {{NAMES}}
+
+# Only the pure protocol: seconds, no sockets.
+test-proto:
+    cargo test --package ssm-proto --all-features
+
+# Licences, sources and duplicate versions; works offline.
+deny:
+    cargo deny check bans licenses sources
+
+# The simulated AWS side on its usual port.
+sim *ARGUMENTS:
+    cargo run --release -- sim {{ARGUMENTS}}

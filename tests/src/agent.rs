@@ -33,11 +33,7 @@ impl OfficialAgent {
     /// Starts a simulator and the agent whose programs lie in `programs`, and waits until it is online.
     #[track_caller]
     pub fn start(programs: &Path) -> Self {
-        let options = SimOptions {
-            external_agent: true,
-            node: Some(AGENT_NODE.to_owned()),
-            ..SimOptions::default()
-        };
+        let options = SimOptions { external_agent: true, node: Some(AGENT_NODE.to_owned()), ..SimOptions::default() };
         let sim = TestSim::start_with(&options);
         let folder = TempDir::with_prefix("tunnels-agent-").expect("a temporary folder");
         let script = folder.path().join("official-agent.sh");
@@ -45,14 +41,7 @@ impl OfficialAgent {
 
         // Killing unshare kills the agent's whole process tree, whatever it has started.
         let mut command = Command::new("unshare");
-        command.args([
-            "--mount",
-            "--pid",
-            "--fork",
-            "--mount-proc",
-            "--kill-child=KILL",
-            "bash",
-        ]);
+        command.args(["--mount", "--pid", "--fork", "--mount-proc", "--kill-child=KILL", "bash"]);
         command.arg(&script);
         command
             .env("AGENT_PROGRAMS", programs)
@@ -64,22 +53,11 @@ impl OfficialAgent {
         let mut process = Process::start("amazon-ssm-agent", &mut command);
         wait_until("the official agent to be online", ONLINE_DEADLINE, || {
             let ended = process.ended();
-            assert!(
-                ended.is_none(),
-                "the official agent ended: {}",
-                process.output()
-            );
-            let status = sim.api(
-                "GetConnectionStatus",
-                &serde_json::json!({ "Target": AGENT_NODE }),
-            );
+            assert!(ended.is_none(), "the official agent ended: {}", process.output());
+            let status = sim.api("GetConnectionStatus", &serde_json::json!({ "Target": AGENT_NODE }));
             (status.status == 200 && status.json()["Status"] == "connected").then_some(())
         });
-        Self {
-            process,
-            sim,
-            folder,
-        }
+        Self { process, sim, folder }
     }
 
     /// The simulated AWS side that it is connected to.

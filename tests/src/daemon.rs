@@ -57,13 +57,7 @@ impl TestDaemon {
             "[defaults]\nregion = \"us-east-1\"\ntarget = \"{target}\"\nendpoints = {{ ssm = \"{}\" }}\n",
             sim.url()
         );
-        let user = Self {
-            folder,
-            defaults,
-            tunnels: String::new(),
-            ports: Vec::new(),
-            foreground: None,
-        };
+        let user = Self { folder, defaults, tunnels: String::new(), ports: Vec::new(), foreground: None };
         user.write_config();
         user
     }
@@ -106,19 +100,14 @@ impl TestDaemon {
     #[track_caller]
     pub fn port(&self, name: &str) -> u16 {
         let found = self.ports.iter().find(|(tunnel, _)| tunnel == name);
-        found
-            .unwrap_or_else(|| panic!("no tunnel named {name} in this test"))
-            .1
+        found.unwrap_or_else(|| panic!("no tunnel named {name} in this test")).1
     }
 
     /// The program with these arguments, in this user's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let path = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(tunnels_program());
-        command
-            .args(arguments)
-            .current_dir(path("home"))
-            .env_clear();
+        command.args(arguments).current_dir(path("home")).env_clear();
         for name in ["PATH", "RUST_BACKTRACE", "TUNNELS_LOG"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -130,10 +119,7 @@ impl TestDaemon {
             .env("TUNNELS_RUNTIME_DIR", path("run"))
             .env("TUNNELS_STATE_DIR", path("state"))
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE0000000000")
-            .env(
-                "AWS_SECRET_ACCESS_KEY",
-                "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00",
-            )
+            .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00")
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }
@@ -147,19 +133,12 @@ impl TestDaemon {
     /// Starts the daemon as a child of the test, so that it can be watched and signalled.
     #[track_caller]
     pub fn start(&mut self) -> &Process {
-        let process = Process::start(
-            "tunnels daemon",
-            &mut self.command(&["daemon", "--foreground"]),
-        );
+        let process = Process::start("tunnels daemon", &mut self.command(&["daemon", "--foreground"]));
         let process = self.foreground.insert(process);
         let socket = self.folder.path().join("run/daemon.sock");
         wait_until("the daemon to listen on its socket", START_DEADLINE, || {
             let ended = process.ended();
-            assert!(
-                ended.is_none(),
-                "tunnels daemon ended: {}",
-                process.output()
-            );
+            assert!(ended.is_none(), "tunnels daemon ended: {}", process.output());
             UnixStream::connect(&socket).ok()
         });
         process
@@ -168,9 +147,7 @@ impl TestDaemon {
     /// The daemon that [`Self::start`] started.
     #[track_caller]
     pub fn process(&mut self) -> &mut Process {
-        self.foreground
-            .as_mut()
-            .expect("the daemon was started by the test")
+        self.foreground.as_mut().expect("the daemon was started by the test")
     }
 
     /// The answer of `ls --json`.
@@ -185,9 +162,7 @@ impl TestDaemon {
         let list = self.ls();
         let tunnels = list["tunnels"].as_array().expect("a list of tunnels");
         let found = tunnels.iter().find(|tunnel| tunnel["name"] == name);
-        found
-            .unwrap_or_else(|| panic!("no tunnel named {name} in {list}"))
-            .clone()
+        found.unwrap_or_else(|| panic!("no tunnel named {name} in {list}")).clone()
     }
 
     /// Waits until `ls` shows this state and returns the entry.
@@ -209,17 +184,13 @@ impl TestDaemon {
     pub fn wait_for_bytes_to_stop(&self, name: &str) -> u64 {
         let bytes_in = || self.status(name)["bytes_in"].as_u64().expect("a count");
         let mut last = (bytes_in(), Instant::now());
-        wait_until(
-            format!("{name} to stop taking bytes in"),
-            STATE_DEADLINE,
-            || {
-                let now = bytes_in();
-                if now != last.0 {
-                    last = (now, Instant::now());
-                }
-                (now > 0 && last.1.elapsed() >= STANDSTILL).then_some(now)
-            },
-        )
+        wait_until(format!("{name} to stop taking bytes in"), STATE_DEADLINE, || {
+            let now = bytes_in();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            (now > 0 && last.1.elapsed() >= STANDSTILL).then_some(now)
+        })
     }
 
     /// Follows the daemon's news from now on.
@@ -231,9 +202,7 @@ impl TestDaemon {
     /// The text of every file that the daemon keeps in its state folder.
     pub fn state_files(&self) -> Vec<String> {
         let files = fs::read_dir(self.folder.path().join("state")).expect("our own folder");
-        let text = |path: PathBuf| {
-            String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
-        };
+        let text = |path: PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
         files.flatten().map(|file| text(file.path())).collect()
     }
 
@@ -253,28 +222,14 @@ impl Drop for TestDaemon {
         }
         let Some(pid) = self.daemon_pid() else { return };
         if std::thread::panicking() {
-            for log in fs::read_dir(self.folder.path().join("state"))
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                if log
-                    .path()
-                    .extension()
-                    .is_some_and(|extension| extension == "log")
-                {
-                    eprintln!(
-                        "--- {}:\n{}",
-                        log.path().display(),
-                        fs::read_to_string(log.path()).unwrap_or_default()
-                    );
+            for log in fs::read_dir(self.folder.path().join("state")).into_iter().flatten().flatten() {
+                if log.path().extension().is_some_and(|extension| extension == "log") {
+                    eprintln!("--- {}:\n{}", log.path().display(), fs::read_to_string(log.path()).unwrap_or_default());
                 }
             }
         }
         send_signal(pid, "KILL");
-        wait_until("the background daemon to end", END_DEADLINE, || {
-            (!is_alive(pid)).then_some(())
-        });
+        wait_until("the background daemon to end", END_DEADLINE, || (!is_alive(pid)).then_some(()));
     }
 }
 
@@ -289,27 +244,20 @@ impl EventLog {
     fn follow(socket: &std::path::Path) -> Self {
         let mut stream = UnixStream::connect(socket).expect("the daemon listens");
         stream
-            .write_all(
-                b"GET /v1/events HTTP/1.1\r\nhost: daemon\r\naccept: text/event-stream\r\n\r\n",
-            )
+            .write_all(b"GET /v1/events HTTP/1.1\r\nhost: daemon\r\naccept: text/event-stream\r\n\r\n")
             .expect("the daemon reads");
         let events = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&events);
         thread::spawn(move || {
             // Chunk lengths and event names are lines of their own and are passed over.
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if let Some(event) = line
-                    .strip_prefix("data:")
-                    .and_then(|data| serde_json::from_str(data).ok())
-                {
+                if let Some(event) = line.strip_prefix("data:").and_then(|data| serde_json::from_str(data).ok()) {
                     log.lock().expect("no holder panics").push(event);
                 }
             }
         });
         let log = Self { events };
-        wait_until("the first event", START_DEADLINE, || {
-            log.all().first().cloned()
-        });
+        wait_until("the first event", START_DEADLINE, || log.all().first().cloned());
         log
     }
 
@@ -339,17 +287,10 @@ impl EventLog {
     /// Waits until the tunnel has gone through these states, others may lie between.
     #[track_caller]
     pub fn wait_for_sequence(&self, name: &str, wanted: &[&str]) {
-        wait_until(
-            format!("{name} to go through {wanted:?}"),
-            STATE_DEADLINE,
-            || {
-                let states = self.states(name);
-                let mut seen = states.iter();
-                wanted
-                    .iter()
-                    .all(|state| seen.any(|other| other == state))
-                    .then_some(())
-            },
-        );
+        wait_until(format!("{name} to go through {wanted:?}"), STATE_DEADLINE, || {
+            let states = self.states(name);
+            let mut seen = states.iter();
+            wanted.iter().all(|state| seen.any(|other| other == state)).then_some(())
+        });
     }
 }

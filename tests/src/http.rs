@@ -42,11 +42,7 @@ pub(crate) fn request(
         "connection: close".to_owned(),
         format!("content-length: {}", body.len()),
     ];
-    head.extend(
-        headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}")),
-    );
+    head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
     stream.write_all(format!("{}\r\n\r\n{body}", head.join("\r\n")).as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
@@ -57,8 +53,5 @@ pub(crate) fn request(
 fn parse(answer: &str) -> Option<HttpAnswer> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(HttpAnswer {
-        status,
-        body: body.to_owned(),
-    })
+    Some(HttpAnswer { status, body: body.to_owned() })
 }

@@ -40,42 +40,18 @@ impl OfficialPlugin {
 
         // docs/protocol.md §1.7: response, region, operation, profile, request, endpoint.
         let mut command = Command::new(program);
-        command.args([
-            &session.body,
-            "us-east-1",
-            "StartSession",
-            "",
-            &request.to_string(),
-            &sim.url(),
-        ]);
+        command.args([&session.body, "us-east-1", "StartSession", "", &request.to_string(), &sim.url()]);
         command
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE0000000000")
-            .env(
-                "AWS_SECRET_ACCESS_KEY",
-                "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00",
-            )
+            .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00")
             .env("AWS_EC2_METADATA_DISABLED", "true");
         let mut process = Process::start("session-manager-plugin", &mut command);
-        wait_until(
-            "the official plugin to wait for connections",
-            START_DEADLINE,
-            || {
-                let ended = process.ended();
-                assert!(
-                    ended.is_none(),
-                    "the official plugin ended: {}",
-                    process.output()
-                );
-                process
-                    .output()
-                    .contains("Waiting for connections")
-                    .then_some(())
-            },
-        );
-        Self {
-            _process: process,
-            port,
-        }
+        wait_until("the official plugin to wait for connections", START_DEADLINE, || {
+            let ended = process.ended();
+            assert!(ended.is_none(), "the official plugin ended: {}", process.output());
+            process.output().contains("Waiting for connections").then_some(())
+        });
+        Self { _process: process, port }
     }
 
     /// Where it listens.

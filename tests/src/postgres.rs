@@ -35,10 +35,8 @@ impl Postgres {
         let folder = TempDir::with_prefix("tunnels-pg-").expect("a temporary folder");
         let data = folder.path().join("data");
         if let Some(account) = &account {
-            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))
-                .expect("our own folder");
-            chown(folder.path(), Some(account.uid), Some(account.gid))
-                .expect("root may give folders away");
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("our own folder");
+            chown(folder.path(), Some(account.uid), Some(account.gid)).expect("root may give folders away");
         }
         let command = |program: &str| {
             let path = programs.join(program);
@@ -46,17 +44,12 @@ impl Postgres {
                 None => Command::new(path),
                 Some(account) => {
                     let mut command = Command::new("setpriv");
-                    command
-                        .arg(format!("--reuid={}", account.uid))
-                        .arg(format!("--regid={}", account.gid));
+                    command.arg(format!("--reuid={}", account.uid)).arg(format!("--regid={}", account.gid));
                     command.args(["--clear-groups", "--"]).arg(path);
                     command
                 }
             };
-            command
-                .current_dir(folder.path())
-                .env("HOME", folder.path())
-                .env("LC_ALL", "C.UTF-8");
+            command.current_dir(folder.path()).env("HOME", folder.path()).env("LC_ALL", "C.UTF-8");
             command
         };
         finish(command("initdb").arg("--pgdata").arg(&data).args([
@@ -72,21 +65,10 @@ impl Postgres {
 
         let port = free_port();
         let mut server = command("postgres");
-        server
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
-        server
-            .arg("-k")
-            .arg(folder.path())
-            .args(["-c", "fsync=off", "-c", "max_connections=200"]);
+        server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
+        server.arg("-k").arg(folder.path()).args(["-c", "fsync=off", "-c", "max_connections=200"]);
         let process = Process::start("postgres", &mut server);
-        let postgres = Self {
-            _process: process,
-            port,
-            programs,
-            _folder: folder,
-        };
+        let postgres = Self { _process: process, port, programs, _folder: folder };
         wait_until("PostgreSQL to accept connections", START_DEADLINE, || {
             (postgres.psql(port, "select 1").code == Some(0)).then_some(())
         });
@@ -108,13 +90,7 @@ impl Postgres {
     pub fn psql(&self, port: u16, statement: &str) -> Finished {
         finish(
             self.client("psql", port)
-                .args([
-                    "--no-psqlrc",
-                    "--tuples-only",
-                    "--no-align",
-                    "--dbname",
-                    ROLE,
-                ])
+                .args(["--no-psqlrc", "--tuples-only", "--no-align", "--dbname", ROLE])
                 .args(["--command", statement]),
         )
     }
@@ -127,17 +103,8 @@ impl Postgres {
 
     fn client(&self, program: &str, port: u16) -> Command {
         let mut command = Command::new(self.programs.join(program));
-        command.args([
-            "--host",
-            "127.0.0.1",
-            "--port",
-            &port.to_string(),
-            "--username",
-            ROLE,
-        ]);
-        command
-            .env("PGCONNECT_TIMEOUT", "30")
-            .env("PGSSLMODE", "disable");
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--username", ROLE]);
+        command.env("PGCONNECT_TIMEOUT", "30").env("PGSSLMODE", "disable");
         command
     }
 }
@@ -145,23 +112,15 @@ impl Postgres {
 /// Debian keeps the server's programs out of PATH, one folder a version.
 fn programs_folder() -> PathBuf {
     let in_path = env::var_os("PATH").unwrap_or_default();
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     folders.sort();
     folders.reverse();
     folders.extend(env::split_paths(&in_path));
     let complete = |folder: &PathBuf| {
-        ["initdb", "postgres", "psql", "pgbench"]
-            .iter()
-            .all(|program| folder.join(program).is_file())
+        ["initdb", "postgres", "psql", "pgbench"].iter().all(|program| folder.join(program).is_file())
     };
-    folders
-        .into_iter()
-        .find(complete)
-        .expect("PostgreSQL with pgbench is installed (tests/run does it)")
+    folders.into_iter().find(complete).expect("PostgreSQL with pgbench is installed (tests/run does it)")
 }
 
 struct Account {
@@ -172,16 +131,9 @@ struct Account {
 fn unprivileged_account() -> Account {
     let accounts = fs::read_to_string(Path::new("/etc/passwd")).expect("a list of accounts");
     let find = |name: &str| {
-        let line = accounts
-            .lines()
-            .find(|line| line.split(':').next() == Some(name))?;
+        let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
         let mut fields = line.split(':').skip(2);
-        Some(Account {
-            uid: fields.next()?.parse().ok()?,
-            gid: fields.next()?.parse().ok()?,
-        })
+        Some(Account { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     };
-    find("postgres")
-        .or_else(|| find("nobody"))
-        .expect("an account named postgres or nobody")
+    find("postgres").or_else(|| find("nobody")).expect("an account named postgres or nobody")
 }

@@ -24,10 +24,7 @@ pub fn tunnels_program() -> PathBuf {
     }
     // …/target/<profile>/deps/<this test>
     let this = env::current_exe().expect("a test knows its own path");
-    let target = this
-        .ancestors()
-        .nth(3)
-        .expect("tests lie three folders below target");
+    let target = this.ancestors().nth(3).expect("tests lie three folders below target");
     let builds = ["release", "debug"].map(|profile| target.join(profile).join("tunnels"));
     let built = |path: PathBuf| Some((path.metadata().ok()?.modified().ok()?, path));
     let newest = builds.into_iter().filter_map(built).max();
@@ -68,12 +65,7 @@ impl Process {
             .stderr(err)
             .spawn()
             .unwrap_or_else(|e| panic!("{name} ({command:?}) does not start: {e}"));
-        Self {
-            name: name.to_owned(),
-            child,
-            log,
-            _folder: folder,
-        }
+        Self { name: name.to_owned(), child, log, _folder: folder }
     }
 
     pub fn pid(&self) -> u32 {
@@ -87,9 +79,7 @@ impl Process {
 
     /// The exit status if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child
-            .try_wait()
-            .expect("our own child can be waited for")
+        self.child.try_wait().expect("our own child can be waited for")
     }
 
     /// Sends the signal by its short name (`TERM`, `INT`, `KILL`, …).
@@ -113,14 +103,7 @@ impl Process {
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
         let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        kib.and_then(|text| {
-            text.trim()
-                .trim_end_matches(" kB")
-                .trim()
-                .parse::<u64>()
-                .ok()
-        })
-        .map_or(0, |n| n * 1024)
+        kib.and_then(|text| text.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).map_or(0, |n| n * 1024)
     }
 }
 
@@ -132,11 +115,7 @@ impl Drop for Process {
             let output = self.output();
             let lines: Vec<&str> = output.lines().collect();
             let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
-            eprintln!(
-                "--- last output of {}:\n{}\n---",
-                self.name,
-                shown.join("\n")
-            );
+            eprintln!("--- last output of {}:\n{}\n---", self.name, shown.join("\n"));
         }
     }
 }
@@ -144,10 +123,7 @@ impl Drop for Process {
 /// Sends a signal to one process of ours.
 pub(crate) fn send_signal(pid: u32, signal: &str) {
     let command = format!("kill -{signal} {pid}");
-    let _ = Command::new("sh")
-        .args(["-c", &command])
-        .stderr(Stdio::null())
-        .status();
+    let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();
 }
 
 /// Whether a process with this id exists.
@@ -189,10 +165,7 @@ impl Finished {
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| {
-            panic!(
-                "{} printed no JSON ({e}):\n{}\nstderr:\n{}",
-                self.command, self.stdout, self.stderr
-            )
+            panic!("{} printed no JSON ({e}):\n{}\nstderr:\n{}", self.command, self.stdout, self.stderr)
         })
     }
 }
@@ -212,10 +185,5 @@ pub fn finish(command: &mut Command) -> Finished {
         .status()
         .unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
     let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
-    Finished {
-        code: status.code(),
-        stdout: text(&out),
-        stderr: text(&err),
-        command: format!("{command:?}"),
-    }
+    Finished { code: status.code(), stdout: text(&out), stderr: text(&err), command: format!("{command:?}") }
 }

@@ -53,9 +53,7 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn encode(self) -> [u8; REQUEST_LENGTH] {
         let mut bytes = [0; REQUEST_LENGTH];
-        let code = SERVICES
-            .iter()
-            .find(|(_, service)| *service == self.service);
+        let code = SERVICES.iter().find(|(_, service)| *service == self.service);
         bytes[0] = code.expect("every service has a code").0;
         bytes[1..9].copy_from_slice(&self.length.to_be_bytes());
         bytes[9..].copy_from_slice(&self.seed.to_be_bytes());
@@ -110,9 +108,7 @@ impl TestRemote {
     #[track_caller]
     pub fn start_on(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
+        let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared::default());
         let inner = Arc::clone(&shared);
         thread::spawn(move || {
@@ -160,11 +156,7 @@ fn serve_and_record(mut stream: TcpStream, shared: &Shared) {
     *shared.open.lock().expect("no holder panics") += 1;
     let mut received = 0;
     let result = serve(&mut stream, &mut received, shared);
-    let end = ConnectionEnd {
-        at: Instant::now(),
-        received,
-        error: result.err().map(|e| e.to_string()),
-    };
+    let end = ConnectionEnd { at: Instant::now(), received, error: result.err().map(|e| e.to_string()) };
     *shared.open.lock().expect("no holder panics") -= 1;
     shared.ends.lock().expect("no holder panics").push(end);
 }

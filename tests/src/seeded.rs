@@ -25,11 +25,7 @@ impl SeededBytes {
     pub fn new(seed: u64, length: u64) -> Self {
         let mut block = vec![0; BLOCK];
         fastrand::Rng::with_seed(seed).fill(&mut block);
-        let mut bytes = Self {
-            block,
-            position: 0,
-            length,
-        };
+        let mut bytes = Self { block, position: 0, length };
         bytes.stamp(0);
         bytes
     }
@@ -74,10 +70,7 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     pub(crate) fn new() -> Self {
-        Self {
-            context: digest::Context::new(&digest::SHA256),
-            bytes: 0,
-        }
+        Self { context: digest::Context::new(&digest::SHA256), bytes: 0 }
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
@@ -118,9 +111,7 @@ mod tests {
     #[test]
     fn blocks_differ() {
         let mut all = Vec::new();
-        SeededBytes::new(1, 2 * BLOCK as u64)
-            .read_to_end(&mut all)
-            .unwrap();
+        SeededBytes::new(1, 2 * BLOCK as u64).read_to_end(&mut all).unwrap();
         assert_ne!(all[..BLOCK], all[BLOCK..]);
     }
 }

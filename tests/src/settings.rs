@@ -26,15 +26,11 @@ pub fn official_plugin() -> Option<PathBuf> {
 /// The folder with the official agent's programs, or `None` after saying why the test is skipped.
 pub fn official_agent_dir() -> Option<PathBuf> {
     let Some(dir) = env::var_os("SSM_AGENT_DIR") else {
-        println!(
-            "skipped: SSM_AGENT_DIR does not name a folder with the official agent's programs"
-        );
+        println!("skipped: SSM_AGENT_DIR does not name a folder with the official agent's programs");
         return None;
     };
     if !crate::process::is_root() {
-        println!(
-            "skipped: the official agent writes to fixed folders, and a mount namespace of its own needs root"
-        );
+        println!("skipped: the official agent writes to fixed folders, and a mount namespace of its own needs root");
         return None;
     }
     Some(PathBuf::from(dir))
@@ -42,8 +38,5 @@ pub fn official_agent_dir() -> Option<PathBuf> {
 
 fn number(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, not {text:?}")))
 }

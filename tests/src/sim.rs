@@ -62,10 +62,7 @@ impl TestSim {
             command.args(["--agent", "external", "--agent-listen", &agent_listen]);
             command.arg("--ca-out").arg(folder.path().join("ca.pem"));
         } else {
-            command.args([
-                "--agent-pace",
-                if options.real_pace { "real" } else { "fast" },
-            ]);
+            command.args(["--agent-pace", if options.real_pace { "real" } else { "fast" }]);
         }
         command.args(&options.arguments);
         let mut process = Process::start("tunnels sim", &mut command);
@@ -74,12 +71,7 @@ impl TestSim {
             assert!(ended.is_none(), "tunnels sim ended: {}", process.output());
             http::request(address, "GET", "/_sim/sessions", &[], None).ok()
         });
-        Self {
-            process,
-            address,
-            agent_port,
-            folder,
-        }
+        Self { process, address, agent_port, folder }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -114,17 +106,8 @@ impl TestSim {
     pub fn control(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let answer = http::request(self.address, method, path, &JSON, body)
             .unwrap_or_else(|e| panic!("{method} {path} failed: {e}"));
-        assert!(
-            (200..300).contains(&answer.status),
-            "{method} {path}: HTTP {} {}",
-            answer.status,
-            answer.body
-        );
-        if answer.body.is_empty() {
-            Value::Null
-        } else {
-            answer.json()
-        }
+        assert!((200..300).contains(&answer.status), "{method} {path}: HTTP {} {}", answer.status, answer.body);
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
     }
 
     /// Sets some behaviour switches; the others stay.
@@ -142,21 +125,14 @@ impl TestSim {
     /// Cuts the data channels of one side: `client` or `agent`, by `reset`, `bye` or `blackhole`.
     #[track_caller]
     pub fn cut(&self, side: &str, how: &str) {
-        self.control(
-            "POST",
-            "/_sim/cut",
-            Some(&json!({ "side": side, "how": how })),
-        );
+        self.control("POST", "/_sim/cut", Some(&json!({ "side": side, "how": how })));
     }
 
     /// The sessions, oldest first as the simulator lists them.
     #[track_caller]
     pub fn sessions(&self) -> Vec<Value> {
         let answer = self.control("GET", "/_sim/sessions", None);
-        answer["sessions"]
-            .as_array()
-            .expect("a list of sessions")
-            .clone()
+        answer["sessions"].as_array().expect("a list of sessions").clone()
     }
 
     /// The states of all sessions.
@@ -171,20 +147,14 @@ impl TestSim {
     pub fn calls(&self, operation: &str) -> usize {
         let answer = self.control("GET", "/_sim/sessions", None);
         let calls = answer["calls"].as_array().expect("a list of calls");
-        calls
-            .iter()
-            .filter(|call| call.to_string().contains(operation))
-            .count()
+        calls.iter().filter(|call| call.to_string().contains(operation)).count()
     }
 
     /// One call of the SSM JSON API, unsigned.
     #[track_caller]
     pub fn api(&self, operation: &str, body: &Value) -> HttpAnswer {
         let target = format!("AmazonSSM.{operation}");
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target.as_str()),
-        ];
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         http::request(self.address, "POST", "/", &headers, Some(body))
             .unwrap_or_else(|e| panic!("{operation} failed: {e}"))
     }

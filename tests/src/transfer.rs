@@ -40,12 +40,7 @@ impl Transfer {
             Direction::Download => download(port, length, seed, &counter),
             Direction::Upload => upload(port, length, seed, &counter),
         });
-        Self {
-            thread,
-            moved,
-            length,
-            seed,
-        }
+        Self { thread, moved, length, seed }
     }
 
     /// Bytes that this end has read or written so far.
@@ -56,29 +51,18 @@ impl Transfer {
     /// Waits until so many bytes have moved; a transfer that ended early is seen by [`Self::finish`].
     #[track_caller]
     pub fn wait_past(&self, bytes: u64) {
-        wait_until(
-            format!("{bytes} bytes to be moved"),
-            SILENCE_DEADLINE,
-            || (self.moved() >= bytes || self.thread.is_finished()).then_some(()),
-        );
+        wait_until(format!("{bytes} bytes to be moved"), SILENCE_DEADLINE, || {
+            (self.moved() >= bytes || self.thread.is_finished()).then_some(())
+        });
     }
 
     /// Waits for the end; panics unless every byte arrived as it was sent.
     #[track_caller]
     pub fn finish(self) {
         let moved = self.moved();
-        let sum = self
-            .thread
-            .join()
-            .expect("the transfer's thread does not panic");
-        let sum =
-            sum.unwrap_or_else(|e| panic!("the connection broke after {moved} bytes or more: {e}"));
-        assert_eq!(
-            sum,
-            seeded_sha256(self.seed, self.length),
-            "SHA-256 of {} bytes",
-            self.length
-        );
+        let sum = self.thread.join().expect("the transfer's thread does not panic");
+        let sum = sum.unwrap_or_else(|e| panic!("the connection broke after {moved} bytes or more: {e}"));
+        assert_eq!(sum, seeded_sha256(self.seed, self.length), "SHA-256 of {} bytes", self.length);
     }
 }
 
@@ -92,14 +76,7 @@ fn connect(port: u16, request: Request) -> io::Result<TcpStream> {
 }
 
 fn download(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sha256> {
-    let stream = connect(
-        port,
-        Request {
-            service: Service::Download,
-            length,
-            seed,
-        },
-    )?;
+    let stream = connect(port, Request { service: Service::Download, length, seed })?;
     sum_to_end(stream, moved)
 }
 
@@ -116,14 +93,7 @@ fn sum_to_end(mut stream: TcpStream, moved: &AtomicU64) -> io::Result<Sha256> {
 }
 
 fn upload(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sha256> {
-    let mut stream = connect(
-        port,
-        Request {
-            service: Service::Upload,
-            length,
-            seed,
-        },
-    )?;
+    let mut stream = connect(port, Request { service: Service::Upload, length, seed })?;
     let mut bytes = SeededBytes::new(seed, length);
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -140,14 +110,7 @@ fn upload(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sh
 
 /// Opens a connection, has `length` seeded bytes echoed and closes it.
 pub fn echo_once(port: u16, length: u64, seed: u64) -> io::Result<()> {
-    let mut stream = connect(
-        port,
-        Request {
-            service: Service::Echo,
-            length,
-            seed,
-        },
-    )?;
+    let mut stream = connect(port, Request { service: Service::Echo, length, seed })?;
     let mut sent = Vec::new();
     SeededBytes::new(seed, length).read_to_end(&mut sent)?;
     let mut writer = stream.try_clone()?;
@@ -157,58 +120,30 @@ pub fn echo_once(port: u16, length: u64, seed: u64) -> io::Result<()> {
     let mut echoed = vec![0; sent.len()];
     stream.read_exact(&mut echoed)?;
     writing.join().expect("the writing thread does not panic")?;
-    if sent == echoed {
-        Ok(())
-    } else {
-        Err(io::Error::other("the echo differs from what was sent"))
-    }
+    if sent == echoed { Ok(()) } else { Err(io::Error::other("the echo differs from what was sent")) }
 }
 
 /// Sends a request, shuts its own side down at once and reads the answer to its end.
 ///
 /// Returns how many bytes of the answer came, and whether they are the right ones.
 pub fn answer_after_half_close(port: u16, length: u64, seed: u64) -> io::Result<(u64, bool)> {
-    let stream = connect(
-        port,
-        Request {
-            service: Service::Answer,
-            length,
-            seed,
-        },
-    )?;
+    let stream = connect(port, Request { service: Service::Answer, length, seed })?;
     stream.shutdown(Shutdown::Write)?;
     let moved = AtomicU64::new(0);
     let sum = sum_to_end(stream, &moved)?;
-    Ok((
-        moved.load(Ordering::Relaxed),
-        sum == seeded_sha256(seed, length),
-    ))
+    Ok((moved.load(Ordering::Relaxed), sum == seeded_sha256(seed, length)))
 }
 
 /// Asks for a download that the caller may read, or not.
 pub fn request_download(port: u16, length: u64, seed: u64) -> io::Result<TcpStream> {
-    connect(
-        port,
-        Request {
-            service: Service::Download,
-            length,
-            seed,
-        },
-    )
+    connect(port, Request { service: Service::Download, length, seed })
 }
 
 /// Opens a connection on which the remote says nothing, and sends `bytes`.
 pub fn hold_open(address: impl ToSocketAddrs, bytes: &[u8]) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(SILENCE_DEADLINE))?;
-    stream.write_all(
-        &Request {
-            service: Service::Silent,
-            length: 0,
-            seed: 0,
-        }
-        .encode(),
-    )?;
+    stream.write_all(&Request { service: Service::Silent, length: 0, seed: 0 }.encode())?;
     stream.write_all(bytes)?;
     Ok(stream)
 }

@@ -9,20 +9,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Returns the first value that `condition` gives, or panics with `what` when the deadline passes.
 #[track_caller]
-pub fn wait_until<T>(
-    what: impl Display,
-    deadline: Duration,
-    mut condition: impl FnMut() -> Option<T>,
-) -> T {
+pub fn wait_until<T>(what: impl Display, deadline: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(
-            started.elapsed() < deadline,
-            "waited {deadline:?} in vain for: {what}"
-        );
+        assert!(started.elapsed() < deadline, "waited {deadline:?} in vain for: {what}");
         thread::sleep(LOOK_EVERY);
     }
 }

@@ -33,11 +33,7 @@ fn success_is_0() {
 fn a_usage_error_is_2() {
     let (_sim, user) = user_without_daemon();
     let finished = user.run(&["up", "--no-such-flag"]).expect_code(2);
-    assert!(
-        finished.stderr.contains("--no-such-flag"),
-        "{}",
-        finished.stderr
-    );
+    assert!(finished.stderr.contains("--no-such-flag"), "{}", finished.stderr);
     assert_eq!(finished.stdout, "");
     user.run(&["no-such-command"]).expect_code(2);
 }
@@ -48,11 +44,7 @@ fn an_invalid_configuration_is_3_and_names_every_mistake_with_its_line() {
     user.overwrite_config("[tunnels.api]\nremote = \"db:5432\"\nlocal = 0\nprobee = \"tcp\"\n");
     let finished = user.run(&["up"]).expect_code(3);
     for expected in ["config.toml:3:", "config.toml:4:", "probee", "local"] {
-        assert!(
-            finished.stderr.contains(expected),
-            "{expected} is missing in:\n{}",
-            finished.stderr
-        );
+        assert!(finished.stderr.contains(expected), "{expected} is missing in:\n{}", finished.stderr);
     }
 }
 
@@ -60,11 +52,7 @@ fn an_invalid_configuration_is_3_and_names_every_mistake_with_its_line() {
 fn no_daemon_is_4() {
     let (_sim, user) = user_without_daemon();
     let finished = user.run(&["ls"]).expect_code(4);
-    assert!(
-        finished.stderr.contains("tunnels up"),
-        "says what to do next: {}",
-        finished.stderr
-    );
+    assert!(finished.stderr.contains("tunnels up"), "says what to do next: {}", finished.stderr);
     let finished = user.run(&["ls", "--json"]).expect_code(4);
     assert_eq!(finished.stdout, "");
     error_of(&finished);
@@ -113,8 +101,5 @@ fn a_taken_port_is_8_and_its_holder_is_named() {
     let finished = user.run(&["up", "--wait"]).expect_code(8);
     let said = format!("{}{}", finished.stdout, finished.stderr);
     assert!(said.contains(&port.to_string()), "{said}");
-    assert!(
-        said.contains(&std::process::id().to_string()),
-        "names the process that holds it: {said}"
-    );
+    assert!(said.contains(&std::process::id().to_string()), "names the process that holds it: {said}");
 }

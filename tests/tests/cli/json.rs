@@ -6,10 +6,7 @@ use tunnels_tests::{TestDaemon, TestRemote, TestSim};
 /// Panics unless `value` has a field of this kind.
 #[track_caller]
 fn has(value: &Value, field: &str, kind: fn(&Value) -> bool) {
-    assert!(
-        kind(&value[field]),
-        "{field} is missing or of another kind in {value}"
-    );
+    assert!(kind(&value[field]), "{field} is missing or of another kind in {value}");
 }
 
 #[test]
@@ -34,24 +31,13 @@ fn ls_has_its_documented_fields() {
         has(&api, field, Value::is_number);
     }
     has(&api, "groups", Value::is_array);
-    assert!(
-        api["local"]
-            .to_string()
-            .contains(&user.port("api").to_string()),
-        "{api}"
-    );
+    assert!(api["local"].to_string().contains(&user.port("api").to_string()), "{api}");
     assert_eq!(api["remote"], remote.address().to_string());
     assert_eq!(api["sessions"], 1);
-    assert!(
-        api.get("retry_at").is_none(),
-        "nothing is tried again: {api}"
-    );
+    assert!(api.get("retry_at").is_none(), "nothing is tried again: {api}");
 
     let lazy = user.status("lazy");
-    assert_eq!(
-        lazy["state"], "down",
-        "a bare up leaves out what is not auto: {lazy}"
-    );
+    assert_eq!(lazy["state"], "down", "a bare up leaves out what is not auto: {lazy}");
     assert!(lazy.get("rtt_ms").is_none(), "{lazy}");
 }
 
@@ -84,14 +70,8 @@ fn the_simulator_tells_its_sessions_and_calls() {
     for field in ["id", "target", "document", "state"] {
         has(session, field, Value::is_string);
     }
-    assert_eq!(
-        session["document"],
-        "AWS-StartPortForwardingSessionToRemoteHost"
-    );
+    assert_eq!(session["document"], "AWS-StartPortForwardingSessionToRemoteHost");
     assert_eq!(session["host"], "127.0.0.1");
-    assert_eq!(
-        session["port"].to_string().trim_matches('"'),
-        remote.address().port().to_string()
-    );
+    assert_eq!(session["port"].to_string().trim_matches('"'), remote.address().port().to_string());
     assert_eq!(sim.calls("StartSession"), 1);
 }

@@ -13,11 +13,7 @@ fn a_pipe_gets_no_colour_and_no_progress() {
         assert!(!text.contains('\u{1b}'), "an escape sequence in {text:?}");
         assert!(!text.contains('\r'), "a carriage return in {text:?}");
     }
-    assert!(
-        up.stdout.contains(&user.port("api").to_string()),
-        "the address to paste: {}",
-        up.stdout
-    );
+    assert!(up.stdout.contains(&user.port("api").to_string()), "the address to paste: {}", up.stdout);
     assert!(ls.stdout.contains("ready"), "{}", ls.stdout);
 }
 
@@ -49,11 +45,7 @@ fn no_secret_is_in_the_daemons_log_or_state() {
     let mut texts = vec![user.process().output()];
     texts.extend(user.state_files());
     for text in texts {
-        for secret in [
-            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00",
-            "TokenValue\":\"",
-            "cell-number=",
-        ] {
+        for secret in ["wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00", "TokenValue\":\"", "cell-number="] {
             assert!(!text.contains(secret), "{secret} stands in:\n{text}");
         }
     }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tunnels_tests::{
-    Direction, TestDaemon, TestRemote, TestSim, Transfer, answer_after_half_close, echo_once,
-    hold_open, test_bytes, test_duration, wait_until,
+    Direction, TestDaemon, TestRemote, TestSim, Transfer, answer_after_half_close, echo_once, hold_open, test_bytes,
+    test_duration, wait_until,
 };
 
 const CONNECTIONS: u64 = 50;
@@ -25,10 +25,7 @@ fn open_and_close(port: u16, seed: u64, until: Instant) -> io::Result<u64> {
                     return Err(io::Error::other("an answer is not whole"));
                 }
             }
-            _ => drop(hold_open(
-                ("127.0.0.1", port),
-                &vec![1; random.usize(0..2_000)],
-            )?),
+            _ => drop(hold_open(("127.0.0.1", port), &vec![1; random.usize(0..2_000)])?),
         }
         opened += 1;
         // Part of the load: users pause, too.
@@ -47,33 +44,23 @@ fn fifty_connections_come_and_go_beside_a_transfer_and_nothing_is_left_of_them()
     let port = user.port("files");
     // The first connection makes whatever stays for good.
     echo_once(port, 1000, 1).unwrap();
-    wait_until("the first stream to end", DEADLINE, || {
-        (user.status("files")["streams"] == 0).then_some(())
-    });
+    wait_until("the first stream to end", DEADLINE, || (user.status("files")["streams"] == 0).then_some(()));
     let (daemon_files, sim_files) = (user.process().open_files(), sim.process().open_files());
 
     let until = Instant::now() + test_duration(Duration::from_secs(5));
-    let threads: Vec<_> = (0..CONNECTIONS)
-        .map(|seed| thread::spawn(move || open_and_close(port, seed, until)))
-        .collect();
+    let threads: Vec<_> =
+        (0..CONNECTIONS).map(|seed| thread::spawn(move || open_and_close(port, seed, until))).collect();
     while Instant::now() < until {
         Transfer::start(Direction::Download, port, test_bytes(), 51).finish();
     }
     let mut opened = 0;
     for thread in threads {
-        opened += thread
-            .join()
-            .expect("no thread panics")
-            .expect("no connection fails");
+        opened += thread.join().expect("no thread panics").expect("no connection fails");
     }
     println!("{opened} connections were opened and closed");
 
-    wait_until("all streams to end", DEADLINE, || {
-        (user.status("files")["streams"] == 0).then_some(())
-    });
-    wait_until("the remote's connections to end", DEADLINE, || {
-        (remote.open_connections() == 0).then_some(())
-    });
+    wait_until("all streams to end", DEADLINE, || (user.status("files")["streams"] == 0).then_some(()));
+    wait_until("the remote's connections to end", DEADLINE, || (remote.open_connections() == 0).then_some(()));
     // The pool may keep a session more than before: a websocket and nothing else.
     wait_until("the daemon to close what it opened", DEADLINE, || {
         (user.process().open_files() <= daemon_files + 1).then_some(())

@@ -20,18 +20,10 @@ fn survives(direction: Direction, side: &str, how: &str) {
 
     if side == "client" {
         events.wait_for_sequence("files", &["ready", "reconnecting", "ready"]);
-        assert!(
-            sim.calls("ResumeSession") >= 1,
-            "a lost websocket is resumed, not replaced"
-        );
+        assert!(sim.calls("ResumeSession") >= 1, "a lost websocket is resumed, not replaced");
     }
     user.wait_for("files", "ready");
-    assert_eq!(
-        sim.sessions().len(),
-        1,
-        "the session survived: {:?}",
-        sim.sessions()
-    );
+    assert_eq!(sim.sessions().len(), 1, "the session survived: {:?}", sim.sessions());
 }
 
 #[test]
@@ -78,11 +70,7 @@ fn idle_connections_survive_many_cuts() {
         user.wait_for("files", "ready");
         tunnels_tests::echo_once(port, 100_000, 42).unwrap();
     }
-    assert_eq!(
-        remote.open_connections(),
-        1,
-        "the idle connection is still there"
-    );
+    assert_eq!(remote.open_connections(), 1, "the idle connection is still there");
     drop(held);
 }
 
@@ -98,8 +86,5 @@ fn refused_resumes_are_tried_again() {
     transfer.wait_past(test_bytes() / 2);
     sim.cut("client", "reset");
     transfer.finish();
-    assert!(
-        sim.calls("ResumeSession") >= 3,
-        "two were refused and one was granted"
-    );
+    assert!(sim.calls("ResumeSession") >= 3, "two were refused and one was granted");
 }

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tunnels_tests::{
-    TestDaemon, TestRemote, TestSim, answer_after_half_close, hold_open, wait_until,
-};
+use tunnels_tests::{TestDaemon, TestRemote, TestSim, answer_after_half_close, hold_open, wait_until};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -20,9 +18,7 @@ fn a_request_followed_by_a_half_close_gets_its_whole_answer_twenty_times_of_twen
         let answer = answer_after_half_close(port, 50_000, seed).unwrap();
         assert_eq!(answer, (50_000, true), "answer {seed} of 20");
     }
-    wait_until("the remote's connections to end", DEADLINE, || {
-        (remote.open_connections() == 0).then_some(())
-    });
+    wait_until("the remote's connections to end", DEADLINE, || (remote.open_connections() == 0).then_some(()));
 }
 
 #[test]
@@ -34,15 +30,11 @@ fn a_plain_close_reaches_the_remote_within_a_second() {
 
     for round in 1..=5 {
         let connection = hold_open(("127.0.0.1", user.port("api")), b"hello").unwrap();
-        wait_until("the bytes to arrive", DEADLINE, || {
-            (remote.received() == 5 * round).then_some(())
-        });
+        wait_until("the bytes to arrive", DEADLINE, || (remote.received() == 5 * round).then_some(()));
         let ends = remote.ends().len();
         let closed = Instant::now();
         drop(connection);
-        let end = wait_until("the remote to see the close", DEADLINE, || {
-            remote.ends().get(ends).cloned()
-        });
+        let end = wait_until("the remote to see the close", DEADLINE, || remote.ends().get(ends).cloned());
         let took = end.at - closed;
         assert!(took < Duration::from_secs(1), "the close took {took:?}");
     }
@@ -57,8 +49,6 @@ fn what_was_written_before_a_close_arrives() {
 
     let bytes = vec![7; 300_000];
     drop(hold_open(("127.0.0.1", user.port("api")), &bytes).unwrap());
-    let end = wait_until("the remote to see the close", DEADLINE, || {
-        remote.ends().last().cloned()
-    });
+    let end = wait_until("the remote to see the close", DEADLINE, || remote.ends().last().cloned());
     assert_eq!(end.received, bytes.len() as u64);
 }

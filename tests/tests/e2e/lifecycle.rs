@@ -21,9 +21,7 @@ fn a_refused_remote_is_degraded_and_local_connections_are_reset() {
 
     let mut connection = TcpStream::connect(("127.0.0.1", user.port("orders-db"))).unwrap();
     connection.set_read_timeout(Some(DEADLINE)).unwrap();
-    let error = connection
-        .read(&mut [0; 1])
-        .expect_err("a reset, not an orderly end");
+    let error = connection.read(&mut [0; 1]).expect_err("a reset, not an orderly end");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
@@ -37,9 +35,7 @@ fn a_degraded_tunnel_becomes_ready_with_the_first_connection_that_works() {
 
     let remote = TestRemote::start_on(port);
     // Whether the daemon's own probe or one of these gets through first does not matter.
-    wait_until("a connection to work", DEADLINE, || {
-        echo_once(user.port("api"), 100, 1).ok()
-    });
+    wait_until("a connection to work", DEADLINE, || echo_once(user.port("api"), 100, 1).ok());
     user.wait_for("api", "ready");
     drop(remote);
 }
@@ -55,10 +51,7 @@ fn an_offline_target_stays_connecting_with_its_cause_and_heals() {
     let status = user.status("api");
     assert_eq!(status["state"], "connecting", "{status}");
     assert_eq!(status["cause"]["kind"], "target-offline", "{status}");
-    assert!(
-        status["retry_at"].is_string(),
-        "views count down to the next try: {status}"
-    );
+    assert!(status["retry_at"].is_string(), "views count down to the next try: {status}");
 
     sim.clear_faults();
     user.wait_for("api", "ready");
@@ -78,9 +71,7 @@ fn connections_made_while_the_session_opens_are_held_and_then_served() {
     let port = user.port("api");
     let held = std::thread::spawn(move || echo_once(port, 1000, 1));
     sim.clear_faults();
-    held.join()
-        .expect("the thread does not panic")
-        .expect("the held connection is served");
+    held.join().expect("the thread does not panic").expect("the held connection is served");
 }
 
 #[test]
@@ -90,25 +81,15 @@ fn a_session_that_the_service_ends_is_replaced_and_its_connections_are_reset() {
     let user = TestDaemon::new(&sim).tunnel("api", remote.address());
     user.run(&["up", "--wait"]).expect_success();
     let mut held = tunnels_tests::hold_open(("127.0.0.1", user.port("api")), b"hello").unwrap();
-    wait_until("the bytes to arrive", DEADLINE, || {
-        (remote.received() == 5).then_some(())
-    });
+    wait_until("the bytes to arrive", DEADLINE, || (remote.received() == 5).then_some(()));
 
     let id = sim.sessions()[0]["id"].as_str().expect("an id").to_owned();
     let path = format!("/_sim/sessions/{id}/close");
-    sim.control(
-        "POST",
-        &path,
-        Some(&json!({ "output": "Session was terminated by an administrator" })),
-    );
+    sim.control("POST", &path, Some(&json!({ "output": "Session was terminated by an administrator" })));
 
-    let error = held
-        .read(&mut [0; 1])
-        .expect_err("a reset, not an orderly end");
+    let error = held.read(&mut [0; 1]).expect_err("a reset, not an orderly end");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    wait_until("a second session", DEADLINE, || {
-        (sim.sessions().len() == 2).then_some(())
-    });
+    wait_until("a second session", DEADLINE, || (sim.sessions().len() == 2).then_some(()));
     user.wait_for("api", "ready");
     echo_once(user.port("api"), 1000, 1).unwrap();
 }
@@ -117,9 +98,7 @@ fn a_session_that_the_service_ends_is_replaced_and_its_connections_are_reset() {
 fn down_closes_the_port_and_up_opens_it_again() {
     let remote = TestRemote::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim)
-        .tunnel("api", remote.address())
-        .tunnel("other", remote.address());
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address()).tunnel("other", remote.address());
     user.run(&["up", "--wait"]).expect_success();
 
     user.run(&["down", "api"]).expect_success();

@@ -8,41 +8,25 @@ use tunnels_tests::{Postgres, TestDaemon, TestSim, test_duration};
 fn a_tunnel_to_postgres_comes_up_ready_and_carries_queries_and_load() {
     let postgres = Postgres::start();
     let sim = TestSim::start();
-    let user =
-        TestDaemon::new(&sim).tunnel_with("orders-db", &postgres.remote(), "probe = \"postgres\"");
+    let user = TestDaemon::new(&sim).tunnel_with("orders-db", &postgres.remote(), "probe = \"postgres\"");
 
     user.run(&["up", "--wait"]).expect_success();
     let status = user.status("orders-db");
     assert_eq!(status["state"], "ready");
-    let rtt = status["rtt_ms"]
-        .as_f64()
-        .expect("a ready tunnel knows its round trip");
-    assert!(
-        (0.0..1000.0).contains(&rtt),
-        "round trip of {rtt} ms on loopback"
-    );
+    let rtt = status["rtt_ms"].as_f64().expect("a ready tunnel knows its round trip");
+    assert!((0.0..1000.0).contains(&rtt), "round trip of {rtt} ms on loopback");
 
     let port = user.port("orders-db");
     let answer = postgres.psql(port, "select 6 * 7").expect_success();
     assert_eq!(answer.stdout.trim(), "42");
-    let rows = postgres
-        .psql(port, "select sum(n) from generate_series(1, 100000) n")
-        .expect_success();
+    let rows = postgres.psql(port, "select sum(n) from generate_series(1, 100000) n").expect_success();
     assert_eq!(rows.stdout.trim(), "5000050000");
 
-    postgres
-        .pgbench(postgres.port(), &["--initialize", "--quiet"])
-        .expect_success();
+    postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
     let seconds = test_duration(Duration::from_secs(3)).as_secs().to_string();
-    let load = postgres
-        .pgbench(port, &["-S", "-c", "8", "-T", &seconds])
-        .expect_success();
+    let load = postgres.pgbench(port, &["-S", "-c", "8", "-T", &seconds]).expect_success();
     println!("{}", load.stdout);
-    assert!(
-        load.stdout.contains("number of failed transactions: 0"),
-        "{}",
-        load.stdout
-    );
+    assert!(load.stdout.contains("number of failed transactions: 0"), "{}", load.stdout);
 
     assert_eq!(user.status("orders-db")["state"], "ready");
 }

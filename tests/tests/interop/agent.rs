@@ -1,8 +1,8 @@
 //! Our client and the official agent, with our simulator as the gateway between them.
 
 use tunnels_tests::{
-    Direction, OfficialAgent, Postgres, TestDaemon, TestRemote, Transfer, answer_after_half_close,
-    official_agent_dir, wait_until,
+    Direction, OfficialAgent, Postgres, TestDaemon, TestRemote, Transfer, answer_after_half_close, official_agent_dir,
+    wait_until,
 };
 
 use crate::{TRANSFER, twenty_connections_work};
@@ -21,14 +21,9 @@ impl Setup {
         let programs = official_agent_dir()?;
         let remote = TestRemote::start();
         let agent = OfficialAgent::start(&programs);
-        let user =
-            TestDaemon::with_target(agent.sim(), agent.node()).tunnel("files", remote.address());
+        let user = TestDaemon::with_target(agent.sim(), agent.node()).tunnel("files", remote.address());
         user.run(&["up", "--wait=60s"]).expect_success();
-        Some(Self {
-            user,
-            agent,
-            remote,
-        })
+        Some(Self { user, agent, remote })
     }
 
     fn port(&self) -> u16 {
@@ -70,22 +65,14 @@ fn postgres_answers_and_carries_load_through_the_official_agent() {
     };
     let postgres = Postgres::start();
     let agent = OfficialAgent::start(&programs);
-    let user = TestDaemon::with_target(agent.sim(), agent.node()).tunnel_with(
-        "db",
-        &postgres.remote(),
-        "",
-    );
+    let user = TestDaemon::with_target(agent.sim(), agent.node()).tunnel_with("db", &postgres.remote(), "");
     user.run(&["up", "--wait=60s"]).expect_success();
 
     let port = user.port("db");
     let answer = postgres.psql(port, "select 6 * 7").expect_success();
     assert_eq!(answer.stdout.trim(), "42");
-    postgres
-        .pgbench(postgres.port(), &["--initialize", "--quiet"])
-        .expect_success();
-    let load = postgres
-        .pgbench(port, &["-S", "-c", "8", "-T", "5"])
-        .expect_success();
+    postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
+    let load = postgres.pgbench(port, &["-S", "-c", "8", "-T", "5"]).expect_success();
     println!("{}", load.stdout);
 }
 
@@ -94,10 +81,7 @@ fn transfers_survive_a_cut_on_either_side_of_the_official_agents_channel() {
     let Some(setup) = Setup::new() else { return };
     let sim = setup.agent.sim();
     let states = setup.user.events();
-    for (direction, length) in [
-        (Direction::Upload, 32 * MIB),
-        (Direction::Download, 4 * MIB),
-    ] {
+    for (direction, length) in [(Direction::Upload, 32 * MIB), (Direction::Download, 4 * MIB)] {
         for side in ["client", "agent"] {
             let transfer = Transfer::start(direction, setup.port(), length, 73);
             transfer.wait_past(length / 4);
@@ -125,18 +109,8 @@ fn a_refused_remote_is_told_by_the_official_agent() {
 fn stop_ends_the_official_agents_session() {
     let Some(setup) = Setup::new() else { return };
     setup.user.run(&["stop"]).expect_success();
-    wait_until(
-        "the session to be terminated",
-        std::time::Duration::from_secs(10),
-        || {
-            setup
-                .agent
-                .sim()
-                .session_states()
-                .iter()
-                .all(|state| state == "terminated")
-                .then_some(())
-        },
-    );
+    wait_until("the session to be terminated", std::time::Duration::from_secs(10), || {
+        setup.agent.sim().session_states().iter().all(|state| state == "terminated").then_some(())
+    });
     assert_eq!(setup.remote.open_connections(), 0);
 }

@@ -15,13 +15,8 @@ const TRANSFER: u64 = 64 * 1024 * 1024;
 /// Twenty connections at once, each with an echo of its own.
 #[track_caller]
 fn twenty_connections_work(port: u16) {
-    let threads: Vec<_> = (0..20)
-        .map(|seed| thread::spawn(move || echo_once(port, 50_000, seed)))
-        .collect();
+    let threads: Vec<_> = (0..20).map(|seed| thread::spawn(move || echo_once(port, 50_000, seed))).collect();
     for thread in threads {
-        thread
-            .join()
-            .expect("no thread panics")
-            .expect("every connection works");
+        thread.join().expect("no thread panics").expect("every connection works");
     }
 }

@@ -1,8 +1,7 @@
 //! The official plugin as client of our simulator, gateway and agent side included.
 
 use tunnels_tests::{
-    Direction, OfficialPlugin, TestRemote, TestSim, Transfer, answer_after_half_close,
-    official_plugin,
+    Direction, OfficialPlugin, TestRemote, TestSim, Transfer, answer_after_half_close, official_plugin,
 };
 
 use crate::{TRANSFER, twenty_connections_work};
@@ -46,13 +45,8 @@ fn the_official_plugin_loses_the_answer_after_a_half_close() {
         return;
     };
     let whole = (0..5)
-        .filter(|seed| {
-            answer_after_half_close(plugin.port(), 50_000, *seed).is_ok_and(|a| a == (50_000, true))
-        })
+        .filter(|seed| answer_after_half_close(plugin.port(), 50_000, *seed).is_ok_and(|a| a == (50_000, true)))
         .count();
     println!("whole answers through the official plugin: {whole} of 5");
-    assert!(
-        whole < 5,
-        "the plugin used to lose answers; docs/half-close.md says so"
-    );
+    assert!(whole < 5, "the plugin used to lose answers; docs/half-close.md says so");
 }

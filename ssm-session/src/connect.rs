@@ -1,0 +1,134 @@
+//! [`connect`]: from a stream URL to a transport – TCP, TLS, signed websocket upgrade.
+//!
+//! One attempt, no retries and no AWS calls: those are the caller's. What it sends is a bare GET with no subprotocol, no
+//! extension and no query parameter of its own (`docs/protocol.md` §2.1–2.3).
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderValue, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio_tungstenite::{
+    client_async_with_config,
+    tungstenite::{Error as WsError, handshake::client::generate_key},
+};
+
+use crate::{
+    dial::{Deadline, dial},
+    error::{ConnectError, ConnectPhase, SignError},
+    signing::{SigningCredentials, sign_upgrade},
+    stream_url::StreamUrl,
+    tls::Tls,
+    transport::Transport,
+    websocket::{KeepAlive, WebSocket, websocket_config},
+};
+
+/// What is kept of a refused upgrade's body: enough for an error document, short enough for a log line.
+const ERROR_BODY_LIMIT: usize = 512;
+
+/// One websocket to open.
+#[derive(Clone, Debug)]
+pub struct Connect<'a> {
+    /// Where to; used byte for byte.
+    pub url: &'a StreamUrl,
+    /// Credentials and region to sign with. A presigned URL is never signed again; `None` opens unsigned.
+    pub signing: Option<(SigningCredentials, String)>,
+    /// For `wss`; not touched for `ws`.
+    pub tls: Tls,
+    /// Time for all steps together.
+    pub timeout: Duration,
+}
+
+/// Opens the websocket, with pings every [`KeepAlive::default`]. The open message is not sent: that is
+/// [`Session::attach`](crate::Session::attach)'s.
+///
+/// Cancel-safe: dropping the future closes whatever was open.
+///
+/// # Errors
+/// [`ConnectError`], by the step that failed.
+pub async fn connect(request: Connect<'_>) -> Result<Transport, ConnectError> {
+    let deadline = Deadline::after(request.timeout);
+    let socket = dial(request.url, deadline).await?;
+    let upgrade = upgrade_request(&request)?;
+    if !request.url.is_tls() {
+        return deadline.bound(ConnectPhase::Upgrade, upgrade_to_websocket(socket, upgrade)).await;
+    }
+    let host = request.url.host();
+    let failed = |source| ConnectError::Tls { host: host.to_owned(), source };
+    let stream = deadline
+        .bound(ConnectPhase::Tls, async {
+            let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(std::io::Error::other(error)))?;
+            let config = request.tls.config().await?;
+            TlsConnector::from(config).connect(name, socket).await.map_err(failed)
+        })
+        .await?;
+    // Boxed: a TLS stream is 10 kB by value, and callers keep many of these futures.
+    deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade))).await
+}
+
+fn upgrade_request(request: &Connect<'_>) -> Result<Request<()>, ConnectError> {
+    let url = request.url;
+    let mut upgrade = Request::get(url.as_str())
+        .header("Host", url.authority())
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", HeaderValue::from_static("13"))
+        .header("Sec-WebSocket-Key", generate_key())
+        .body(())
+        .map_err(|_| SignError::Header)?;
+    if let Some((credentials, region)) = &request.signing
+        && !url.is_presigned()
+    {
+        upgrade.headers_mut().extend(sign_upgrade(url, credentials, region, SystemTime::now())?);
+    }
+    Ok(upgrade)
+}
+
+async fn upgrade_to_websocket<S>(stream: S, upgrade: Request<()>) -> Result<Transport, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    match client_async_with_config(upgrade, stream, Some(websocket_config())).await {
+        Ok((inner, _response)) => Ok(Box::pin(WebSocket::new(inner, Some(KeepAlive::default())))),
+        Err(WsError::Http(response)) => Err(ConnectError::Http {
+            status: response.status().as_u16(),
+            error_type: response
+                .headers()
+                .get("x-amzn-errortype")
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+            body: printable(response.body().as_deref().unwrap_or_default()),
+        }),
+        Err(error) => Err(ConnectError::Upgrade(Box::new(error))),
+    }
+}
+
+/// The start of an error body on one line; a proxy may have answered with anything.
+fn printable(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(ERROR_BODY_LIMIT)]);
+    let cleaned: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    cleaned.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_error_body_is_one_short_printable_line() {
+        assert_eq!(printable(b"<html>\r\n\x1b[31mno\xff</html>\n"), "<html> [31mno\u{fffd}</html>");
+        assert_eq!(printable(&[b'x'; 2000]).len(), ERROR_BODY_LIMIT);
+    }
+
+    #[test]
+    fn a_presigned_url_is_not_signed_again() {
+        let signed = |url: &str| {
+            let url = StreamUrl::parse(url).unwrap();
+            let signing = Some((SigningCredentials::new("AKID", "secret", None::<String>), "eu-west-1".to_owned()));
+            let request = Connect { url: &url, signing, tls: Tls::native(), timeout: Duration::from_secs(1) };
+            upgrade_request(&request).unwrap().headers().contains_key("authorization")
+        };
+        assert!(signed("ws://127.0.0.1:1/x?cell-number=a+b"));
+        assert!(!signed("ws://127.0.0.1:1/x?X-Amz-Signature=00"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Where the built-in agent's streams go: one lookup per session, then one dial per stream.
+//!
+//! docs/protocol.md §6.4: a host is resolved once when the session starts and its addresses are
+//! tried in order; without a host it is `localhost`, looked up for each stream. Some addresses are
+//! forbidden.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::net::{TcpStream, lookup_host};
+
+use crate::document::PortDocument;
+
+/// The official agent's default deny list: metadata, DNS and time services of a VPC.
+const DENIED: [&str; 9] = [
+    "169.254.169.254",
+    "169.254.169.253",
+    "169.254.169.123",
+    "169.254.169.250",
+    "169.254.169.251",
+    "fd00:ec2::254",
+    "fd00:ec2::253",
+    "fd00:ec2::123",
+    "fd00:ec2::240",
+];
+
+/// Knows the addresses of one session's remote.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    remote: Remote,
+}
+
+#[derive(Debug)]
+enum Remote {
+    Node { port: u16 },
+    Host { addresses: Vec<SocketAddr> },
+}
+
+/// Why a session cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResolveError {
+    #[error("Forwarding to IP address {0} is forbidden.")]
+    Forbidden(String),
+    #[error("lookup {host}: {source}")]
+    Lookup { host: String, source: io::Error },
+}
+
+impl Dialer {
+    pub(crate) async fn resolve(document: &PortDocument) -> Result<Self, ResolveError> {
+        let port = document.port;
+        let Some(host) = document.host.as_deref() else {
+            return Ok(Self { remote: Remote::Node { port } });
+        };
+        let found = lookup_host((host, port)).await;
+        let addresses: Vec<_> =
+            found.map_err(|source| ResolveError::Lookup { host: host.to_owned(), source })?.collect();
+        if addresses.iter().any(|address| is_denied(address.ip())) {
+            return Err(ResolveError::Forbidden(host.to_owned()));
+        }
+        Ok(Self { remote: Remote::Host { addresses } })
+    }
+
+    /// Connects, without a timeout of its own.
+    pub(crate) async fn dial(&self) -> io::Result<TcpStream> {
+        let stream = match &self.remote {
+            Remote::Node { port } => TcpStream::connect(("localhost", *port)).await?,
+            Remote::Host { addresses } => TcpStream::connect(addresses.as_slice()).await?,
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+fn is_denied(address: IpAddr) -> bool {
+    DENIED.iter().any(|denied| denied.parse() == Ok(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Parameters;
+
+    fn document(host: &str) -> PortDocument {
+        let parameters = Parameters::from([
+            ("host".to_owned(), vec![host.to_owned()]),
+            ("portNumber".to_owned(), vec!["80".to_owned()]),
+        ]);
+        PortDocument::resolve("AWS-StartPortForwardingSessionToRemoteHost", &parameters, &[]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_metadata_service_is_forbidden() {
+        let refused = Dialer::resolve(&document("169.254.169.254")).await.unwrap_err();
+        assert_eq!(refused.to_string(), "Forwarding to IP address 169.254.169.254 is forbidden.");
+        assert!(Dialer::resolve(&document("127.0.0.1")).await.is_ok());
+    }
+}

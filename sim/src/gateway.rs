@@ -1,0 +1,155 @@
+//! The message gateway's door: websocket upgrade, open message, one-time token, seat.
+//!
+//! Serves both roles on either port; the open message tells them apart. What happens on a seated
+//! socket is the relay's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use ssm_proto::WsFrame;
+use ssm_proto::channel::open::{OpenDataChannel, Role};
+use ssm_session::derive_accept_key;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+
+use crate::relay;
+use crate::service::Service;
+use crate::session::{Session, SessionState};
+use crate::socket::{DataSocket, ServerSocket, Wire, server_socket};
+
+/// RFC 6455 §7.4.1: the endpoint's policy is violated.
+const POLICY_VIOLATION: u16 = 1008;
+/// How long an upgraded websocket may take to say who it is.
+pub(crate) const OPEN_MESSAGE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// `GET /v1/data-channel/{session}`: the upgrade of either role.
+pub(crate) async fn data_channel(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    mut request: Request,
+) -> Response {
+    if let Err(refusal) = admit(&service, &request) {
+        return refusal;
+    }
+    let Some(session) = service.registry.get(&id) else {
+        return (StatusCode::NOT_FOUND, format!("No session {id}.\n")).into_response();
+    };
+    if session.state() == SessionState::Terminated {
+        return (StatusCode::GONE, format!("Session {id} is terminated.\n")).into_response();
+    }
+    let given_cell = request.uri().query().and_then(|query| query.split("cell-number=").nth(1));
+    if service.faults.get().reject_old_url && given_cell.is_some_and(|cell| cell != session.cell_number()) {
+        return (StatusCode::BAD_REQUEST, "This URL is no longer valid.\n").into_response();
+    }
+    let answer = match accept(request.headers()) {
+        Ok(answer) => answer,
+        Err(refusal) => return refusal,
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    service.tasks.spawn(open(Arc::clone(&service), session, upgrade));
+    answer
+}
+
+/// Signature and expired credentials, for both kinds of channel.
+pub(crate) fn admit(service: &Service, request: &Request) -> Result<(), Response> {
+    let headers = request.headers();
+    if headers.contains_key(header::AUTHORIZATION) && service.faults.take_expired_credentials() {
+        return Err((StatusCode::FORBIDDEN, "The security token is expired.\n").into_response());
+    }
+    service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages").map_err(|error| {
+        let mut refusal = error.into_response();
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        refusal
+    })
+}
+
+/// The `101` for a websocket upgrade; without subprotocol and extensions (docs/protocol.md §2.2).
+pub(crate) fn accept(headers: &HeaderMap) -> Result<Response, Response> {
+    let has = |name: header::HeaderName, wanted: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(wanted))
+    };
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+    let (true, true, true, Some(key)) = (
+        has(header::CONNECTION, "upgrade"),
+        has(header::UPGRADE, "websocket"),
+        has(header::SEC_WEBSOCKET_VERSION, "13"),
+        key,
+    ) else {
+        return Err((StatusCode::BAD_REQUEST, "This is a websocket.\n").into_response());
+    };
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key))
+        .body(Body::empty())
+        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Waits for the upgrade; `None` if the connection went away before.
+pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<ServerSocket> {
+    let (wire, read): (Box<dyn Wire>, Bytes) = match unwrap::<TcpStream>(upgrade.await.ok()?) {
+        Ok((tcp, read)) => (Box::new(tcp), read),
+        Err(other) => {
+            let (tls, read) = unwrap::<TlsStream<TcpStream>>(other).ok()?;
+            (Box::new(tls), read)
+        }
+    };
+    Some(server_socket(wire, &read).await)
+}
+
+/// The connection that an upgrade ran on, and what was read from it beyond the request.
+fn unwrap<T>(upgraded: Upgraded) -> Result<(T, Bytes), Upgraded>
+where
+    TokioIo<T>: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
+    let parts = upgraded.downcast::<TokioIo<T>>()?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+async fn open(service: Arc<Service>, session: Arc<Session>, upgrade: OnUpgrade) {
+    if let Some(socket) = upgraded(upgrade).await {
+        seat(&service, &session, DataSocket::Net(Box::new(socket))).await;
+    }
+}
+
+/// Lets a socket of either kind take its seat after its open message, and relays for it.
+pub(crate) async fn seat(service: &Arc<Service>, session: &Arc<Session>, mut socket: DataSocket) {
+    let opening = tokio::select! {
+        opening = timeout(OPEN_MESSAGE_PATIENCE, first_text(&mut socket)) => opening.ok().flatten(),
+        () = service.shutdown.cancelled() => return,
+        _ = session.ended() => return,
+    };
+    let Some((role, token)) = opening else {
+        return socket.close(POLICY_VIOLATION, "No open message").await;
+    };
+    if !session.spend(role, &token) {
+        tracing::info!(session = session.id, ?role, "data channel refused: token unknown or used up");
+        return socket.close(POLICY_VIOLATION, "Invalid token").await;
+    }
+    let seat = session.take_seat(role);
+    relay::serve(service, session, seat, socket).await;
+}
+
+/// The open message; `None` if something else comes, or nothing more.
+async fn first_text(socket: &mut DataSocket) -> Option<(Role, String)> {
+    let Some(Ok(WsFrame::Text(text))) = socket.next().await else {
+        return None;
+    };
+    let open: OpenDataChannel = serde_json::from_str(&text).ok()?;
+    Some((open.role(), open.token_value))
+}

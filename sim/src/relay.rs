@@ -1,0 +1,249 @@
+//! Serves one data socket of a session: what it sends goes into the lane to the other side, what
+//! the other side's lane delivers goes out.
+//!
+//! One task per socket runs both directions; neither waits for the other. Messages are relayed
+//! unmodified and in order. The task ends when the socket is lost, replaced or cut, or the session
+//! is over; then the seat is given back.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use ssm_proto::WsFrame;
+use ssm_proto::channel::open::Role;
+use ssm_proto::message::{MessageHead, MessageType};
+use ssm_session::TransportError;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use crate::faults::Faults;
+use crate::lane::Taken;
+use crate::messages;
+use crate::service::Service;
+use crate::session::{End, Seat, Session, SocketCommand};
+use crate::socket::DataSocket;
+
+/// Most frames read before they are passed on.
+const READ_BATCH: usize = 256;
+/// How long what is on its way to the client may take to arrive before `channel_closed`.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+type Reading = SplitStream<DataSocket>;
+type Writing = SplitSink<DataSocket, WsFrame>;
+
+/// Why a socket's task ends.
+enum Departure {
+    Lost(TransportError),
+    Replaced,
+    Bye,
+    Reset,
+    SessionEnded(End),
+    Shutdown,
+}
+
+/// Relays for `socket` in its `seat` until one of them is gone.
+pub(crate) async fn serve(service: &Arc<Service>, session: &Arc<Session>, mut seat: Seat, socket: DataSocket) {
+    let (role, epoch) = (seat.role, seat.epoch);
+    tracing::debug!(session = session.id, ?role, epoch, "data channel open");
+    let relay = Relay { service, session, role, epoch };
+    let (mut writing, mut reading) = socket.split();
+    let mut sending = VecDeque::new();
+    let departure = relay.run(&mut seat.commands, &mut reading, &mut writing, &mut sending).await;
+    let away = service.faults.get().away;
+    let socket = match writing.reunite(reading) {
+        Ok(socket) => socket,
+        Err(_) => unreachable!("both halves come from one split"),
+    };
+    match departure {
+        Departure::Lost(why) => {
+            tracing::debug!(session = session.id, ?role, %why, "data channel lost");
+            session.leave(role, epoch, away);
+        }
+        Departure::Replaced => {
+            session.leave(role, epoch, away);
+            socket.close(1000, "Replaced").await;
+        }
+        Departure::Bye => {
+            session.leave(role, epoch, away);
+            socket.bye().await;
+        }
+        Departure::Reset => {
+            session.leave(role, epoch, away);
+            socket.reset();
+        }
+        Departure::SessionEnded(end) => relay.say_goodbye(socket, sending, &end).await,
+        Departure::Shutdown => socket.bye().await,
+    }
+    session.leave(role, epoch, away);
+}
+
+struct Relay<'a> {
+    service: &'a Arc<Service>,
+    session: &'a Arc<Session>,
+    role: Role,
+    epoch: u64,
+}
+
+impl Relay<'_> {
+    async fn run(
+        &self,
+        commands: &mut mpsc::Receiver<SocketCommand>,
+        reading: &mut Reading,
+        writing: &mut Writing,
+        sending: &mut VecDeque<Bytes>,
+    ) -> Departure {
+        // Outside the futures below: a black hole drops those, and nothing may be lost by it.
+        let mut received = VecDeque::new();
+        loop {
+            let command = tokio::select! {
+                end = self.session.ended() => return Departure::SessionEnded(end),
+                () = self.service.shutdown.cancelled() => return Departure::Shutdown,
+                command = commands.recv() => command,
+                lost = self.receive(reading, &mut received) => return Departure::Lost(lost),
+                departure = self.send(writing, sending) => return departure,
+            };
+            let mut next = command;
+            loop {
+                next = match next {
+                    None | Some(SocketCommand::Replaced) => return Departure::Replaced,
+                    Some(SocketCommand::Bye) => return Departure::Bye,
+                    Some(SocketCommand::Reset) => return Departure::Reset,
+                    Some(SocketCommand::Blackhole(time)) => tokio::select! {
+                        () = nothing_for(time) => break,
+                        () = self.service.shutdown.cancelled() => return Departure::Reset,
+                        command = commands.recv() => command,
+                    },
+                };
+            }
+        }
+    }
+
+    /// Socket to lane.
+    async fn receive(&self, reading: &mut Reading, received: &mut VecDeque<Bytes>) -> TransportError {
+        let lane = self.session.lane_from(self.role);
+        loop {
+            let faults = self.service.faults.get();
+            lane.push(received, &faults, &self.service.dice).await;
+            let lost = self.read_batch(reading, received).await;
+            if let Some(lost) = lost {
+                // What came before the end is still worth delivering, if there is room.
+                let faults = self.service.faults.get();
+                let _ = timeout(Duration::ZERO, lane.push(received, &faults, &self.service.dice)).await;
+                return lost;
+            }
+        }
+    }
+
+    /// Reads what is there, at least one message that is to be relayed.
+    async fn read_batch(&self, reading: &mut Reading, into: &mut VecDeque<Bytes>) -> Option<TransportError> {
+        let faults = self.service.faults.get();
+        poll_fn(|cx| {
+            for _ in 0..READ_BATCH {
+                match reading.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(WsFrame::Binary(frame)))) => {
+                        if self.passes(&frame, &faults) {
+                            into.push_back(frame);
+                        }
+                    }
+                    // After the open message both sides use binary frames only.
+                    Poll::Ready(Some(Ok(WsFrame::Text(_)))) => {}
+                    Poll::Ready(Some(Err(lost))) => return Poll::Ready(Some(lost)),
+                    Poll::Ready(None) => return Poll::Ready(Some(TransportError::Aborted)),
+                    Poll::Pending if into.is_empty() => return Poll::Pending,
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(None)
+        })
+        .await
+    }
+
+    /// Counts a message; false: it is not for the other side, or a fault swallows it.
+    fn passes(&self, frame: &Bytes, faults: &Faults) -> bool {
+        // What is no message at all is relayed too: the gateway need not understand it.
+        let Some(head) = MessageHead::peek(frame) else {
+            return true;
+        };
+        let counters = &self.session.counters;
+        match self.role {
+            Role::Client => counters.up.count(&head),
+            Role::Agent => counters.down.count(&head),
+        }
+        match head.message_type {
+            // docs/protocol.md §5.1: meant for the gateway.
+            MessageType::AgentSessionState => false,
+            MessageType::Acknowledge => !self.service.dice.chance(faults.drop_acks),
+            MessageType::InputStreamData => {
+                if self.role == Role::Client {
+                    self.session.touch();
+                }
+                true
+            }
+            _ => true,
+        }
+    }
+
+    /// Lane to socket: everything that is due, then one flush.
+    async fn send(&self, writing: &mut Writing, sending: &mut VecDeque<Bytes>) -> Departure {
+        loop {
+            if let Err(lost) = write_batch(writing, sending).await {
+                return Departure::Lost(lost);
+            }
+            match self.session.lane_to(self.role).take(self.epoch, sending).await {
+                Taken::Some => {}
+                Taken::Replaced => return Departure::Replaced,
+                // The end of the session is dealt with in `run`.
+                Taken::Finished => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The session is over: what is on its way still arrives, then `channel_closed`.
+    async fn say_goodbye(&self, mut socket: DataSocket, mut sending: VecDeque<Bytes>, end: &End) {
+        let last = match self.role {
+            Role::Client => messages::channel_closed_to_client(self.service, self.session, &end.output),
+            Role::Agent => messages::channel_closed_to_agent(self.service, self.session),
+        };
+        let told = timeout(LAST_WORDS, async {
+            if self.role == Role::Client {
+                let lane = self.session.lane_to(self.role);
+                lane.finish();
+                write_batch(&mut socket, &mut sending).await?;
+                while lane.take(self.epoch, &mut sending).await == Taken::Some {
+                    write_batch(&mut socket, &mut sending).await?;
+                }
+            }
+            socket.send(WsFrame::Binary(last)).await
+        })
+        .await;
+        match told {
+            Ok(Ok(())) => socket.close(1000, "").await,
+            _ => socket.reset(),
+        }
+    }
+}
+
+/// Writes all of `sending` in order and flushes once. A frame leaves `sending` only when the socket
+/// has taken it, so that dropping the future between frames loses none.
+async fn write_batch<S>(socket: &mut S, sending: &mut VecDeque<Bytes>) -> Result<(), TransportError>
+where
+    S: futures_util::Sink<WsFrame, Error = TransportError> + Unpin,
+{
+    while let Some(frame) = sending.front() {
+        socket.feed(WsFrame::Binary(frame.clone())).await?;
+        sending.pop_front();
+    }
+    socket.flush().await
+}
+
+async fn nothing_for(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,163 @@
+//! What all parts of the simulated AWS share: nodes, sessions, faults, dice, and who is the agent.
+//!
+//! Owns the start of a session. Everything else here is looked up, not decided.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ssm_proto::channel::open::Role;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::agent;
+use crate::call_log::CallLog;
+use crate::config::{AgentPace, Node};
+use crate::dice::Dice;
+use crate::document::PortDocument;
+use crate::external::{ControlChannels, launch};
+use crate::faults::FaultBoard;
+use crate::registry::Registry;
+use crate::session::{Session, SocketCommand};
+use crate::strict::Guard;
+use crate::warden;
+
+/// Who starts every session here.
+pub(crate) const OWNER: &str = "arn:aws:iam::123456789012:user/demo";
+
+/// The simulated AWS account.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Where the API and the gateway listen.
+    pub(crate) address: SocketAddr,
+    pub(crate) documents: Vec<String>,
+    pub(crate) agents: Agents,
+    pub(crate) faults: FaultBoard,
+    pub(crate) dice: Dice,
+    pub(crate) guard: Guard,
+    pub(crate) registry: Registry,
+    pub(crate) calls: CallLog,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+    nodes: Mutex<BTreeMap<String, Node>>,
+}
+
+/// Who plays the agent.
+#[derive(Debug)]
+pub(crate) enum Agents {
+    BuiltIn {
+        pace: AgentPace,
+        /// Counts the restarts; agents of an earlier count are gone.
+        restarts: watch::Sender<u64>,
+    },
+    External(ControlChannels),
+}
+
+/// What a service is made of besides its address.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) documents: Vec<String>,
+    pub(crate) agents: Agents,
+    pub(crate) faults: FaultBoard,
+    pub(crate) dice: Dice,
+    pub(crate) guard: Guard,
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Service {
+    pub(crate) fn new(address: SocketAddr, parts: Parts) -> Self {
+        Self {
+            address,
+            documents: parts.documents,
+            agents: parts.agents,
+            faults: parts.faults,
+            dice: parts.dice,
+            guard: parts.guard,
+            registry: Registry::default(),
+            calls: CallLog::default(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            nodes: Mutex::new(parts.nodes.into_iter().map(|node| (node.id.clone(), node)).collect()),
+        }
+    }
+
+    /// All nodes, by id.
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Adds a node that nobody named before it connected.
+    pub(crate) fn add_node(&self, id: &str) {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.entry(id.to_owned()).or_insert_with(|| Node::named(id, id));
+    }
+
+    /// Whether a session could be started on the node now.
+    pub(crate) fn is_online(&self, id: &str) -> bool {
+        let known = self.nodes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id);
+        known
+            && !self.faults.is_offline(id)
+            && match &self.agents {
+                Agents::BuiltIn { .. } => true,
+                Agents::External(channels) => channels.is_open(id),
+            }
+    }
+
+    pub(crate) fn has_builtin_agent(&self) -> bool {
+        matches!(self.agents, Agents::BuiltIn { .. })
+    }
+
+    /// Makes a session and has its agent started.
+    pub(crate) fn start_session(
+        self: &Arc<Self>,
+        target: String,
+        document: PortDocument,
+        reason: Option<String>,
+    ) -> Arc<Session> {
+        let session = Arc::new(Session::new(self.dice.session_id(), target, document, reason, self.dice.cell_number()));
+        tracing::info!(session = session.id, target = session.target, "session started");
+        self.registry.insert(Arc::clone(&session));
+        self.tasks.spawn(warden::watch(Arc::clone(self), Arc::clone(&session)));
+        match &self.agents {
+            Agents::BuiltIn { pace, restarts } => {
+                let work = agent::run(Arc::clone(self), Arc::clone(&session), *pace, restarts.subscribe());
+                self.tasks.spawn(work);
+            }
+            Agents::External(_) => {
+                self.tasks.spawn(launch(Arc::clone(self), Arc::clone(&session)));
+            }
+        }
+        session
+    }
+
+    /// Tells one side's sockets, of one session or of all; the number that were connected.
+    pub(crate) fn command(&self, role: Role, only: Option<&str>, command: &SocketCommand) -> usize {
+        self.registry
+            .all()
+            .iter()
+            .filter(|session| only.is_none_or(|id| session.id == id))
+            .filter(|session| session.command(role, command.clone()))
+            .count()
+    }
+
+    /// Ends every agent as a restart of its program does: sequence state and target connections are
+    /// gone, and nobody is told.
+    pub(crate) fn restart_agents(&self) {
+        match &self.agents {
+            Agents::BuiltIn { restarts, .. } => restarts.send_modify(|count| *count += 1),
+            // An external agent cannot be restarted from here; it loses all its channels.
+            Agents::External(channels) => channels.drop_all(),
+        }
+        self.command(Role::Agent, None, &SocketCommand::Reset);
+    }
+
+    /// Cuts the agents' channels on nodes that have gone offline.
+    pub(crate) fn cut_offline_nodes(&self) {
+        for session in self.registry.all() {
+            if self.faults.is_offline(&session.target) {
+                session.command(Role::Agent, SocketCommand::Reset);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Who may ask: nobody is turned away, or (`--strict`) whoever cannot sign with the given credentials.
+//!
+//! The signature's form is `ssm-session`'s, which verifies it; this module gathers the request's
+//! parts, checks the clock, and names the error that AWS would.
+
+use http::{HeaderMap, Method, Uri, header};
+use ssm_session::SigningCredentials;
+use ssm_session::sigv4::{self, Authorization, VerifyError};
+
+use crate::ssm_api::ApiError;
+
+/// How far the caller's clock may be off: AWS's 5 minutes.
+const CLOCK_SKEW_S: i64 = 300;
+
+/// Checks signatures, if there is anything to check them with.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    credentials: Option<SigningCredentials>,
+    region: String,
+}
+
+impl Guard {
+    pub(crate) fn new(credentials: Option<SigningCredentials>, region: String) -> Self {
+        Self { credentials, region }
+    }
+
+    /// Accepts the request or says what is wrong with its signature.
+    pub(crate) fn check(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+        service: &str,
+    ) -> Result<(), ApiError> {
+        let Some(credentials) = &self.credentials else {
+            return Ok(());
+        };
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let authorization = text(header::AUTHORIZATION.as_str()).ok_or_else(ApiError::missing_signature)?;
+        let scope = Authorization::parse(authorization).map_err(|error| ApiError::bad_signature(error.to_string()))?;
+        if scope.access_key != credentials.access_key() {
+            return Err(ApiError::unknown_access_key());
+        }
+        if scope.region != self.region {
+            return Err(ApiError::bad_signature(format!(
+                "Credential should be scoped to a valid region, not '{}'.",
+                scope.region
+            )));
+        }
+        let date = text("x-amz-date")
+            .and_then(|date| jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", date).ok()?.to_datetime().ok());
+        let sent = date
+            .and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok())
+            .ok_or_else(|| ApiError::bad_signature("Date in X-Amz-Date is missing or malformed."))?;
+        let skew = sent.timestamp().as_second() - jiff::Timestamp::now().as_second();
+        if skew.abs() > CLOCK_SKEW_S {
+            return Err(ApiError::bad_signature(format!("Signature expired or not yet current: {skew} s off.")));
+        }
+
+        let given: Vec<(&str, &str)> =
+            headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        let body_sha256 = sigv4::sha256_hex(body);
+        let request = sigv4::Request {
+            method: method.as_str(),
+            target: uri.path_and_query().map_or("/", |target| target.as_str()),
+            headers: &given,
+            body_sha256: &body_sha256,
+        };
+        sigv4::verify(&request, credentials, service).map_err(|error| match error {
+            VerifyError::Unsigned => ApiError::missing_signature(),
+            other => ApiError::bad_signature(format!(
+                "The request signature we calculated does not match the signature you provided: {other}."
+            )),
+        })
+    }
+}

@@ -186,7 +186,7 @@ impl PortSession {
             WsFrame::Binary(bytes) => bytes,
             WsFrame::Text(text) => Bytes::from(text),
         };
-        let Ok(message) = ClientMessage::decode(bytes) else {
+        let Ok(message) = ClientMessage::decode(&bytes) else {
             self.dropped += 1;
             return;
         };

@@ -69,7 +69,7 @@ mod tests {
     fn hand_written_json_is_what_serde_writes() {
         let owed = AckOwed { sequence: 7, id: MessageId::from_uuid_bytes(*b"0123456789abcdef") };
         let frame = encode(&MessageType::OutputStreamData, owed, MessageId::from_uuid_bytes([1; 16]), 5);
-        let message = ClientMessage::decode(frame).unwrap();
+        let message = ClientMessage::decode(&frame).unwrap();
         let content = AcknowledgeContent::decode(&message.payload).unwrap();
         assert_eq!(content.acknowledged_message_sequence_number, 7);
         assert_eq!(content.acknowledged_message_id, owed.id.to_string());

@@ -5,7 +5,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use ring::digest::{SHA256, digest};
 
-use super::{ClientMessage, Flags, MessageId, MessageType, PayloadType};
+use super::{ClientMessage, Flags, MessageHead, MessageId, MessageType, PayloadType};
 
 /// Value of the HeaderLength field: it does not count the payload length field behind it.
 const HEADER_LENGTH: u32 = 116;
@@ -85,6 +85,18 @@ pub(super) fn decode(frame: &Bytes) -> Result<ClientMessage, DecodeError> {
         id: decode_id(array_at(frame, ID)),
         payload_type: PayloadType(u32_at(frame, PAYLOAD_TYPE)),
         payload: frame.slice(PAYLOAD_OFFSET..),
+    })
+}
+
+pub(super) fn peek(frame: &[u8]) -> Option<MessageHead> {
+    if frame.len() < PAYLOAD_OFFSET || u32_at(frame, 0) != HEADER_LENGTH {
+        return None;
+    }
+    Some(MessageHead {
+        message_type: decode_type(&frame[TYPE..TYPE + TYPE_LEN]).ok()?,
+        sequence: i64::from_be_bytes(array_at(frame, SEQUENCE)),
+        payload_type: PayloadType(u32_at(frame, PAYLOAD_TYPE)),
+        payload_len: frame.len() - PAYLOAD_OFFSET,
     })
 }
 
@@ -169,13 +181,13 @@ mod tests {
     fn edited(edit: impl FnOnce(&mut BytesMut)) -> Result<ClientMessage, DecodeError> {
         let mut frame = BytesMut::from(&sample(b"payload").encode()[..]);
         edit(&mut frame);
-        ClientMessage::decode(frame.freeze())
+        ClientMessage::decode(&frame.freeze())
     }
 
     #[test]
     fn what_is_encoded_decodes_to_the_same() {
         let message = sample(b"payload");
-        assert_eq!(ClientMessage::decode(message.encode()), Ok(message));
+        assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
     }
 
     #[test]
@@ -188,14 +200,14 @@ mod tests {
     fn a_lone_newline_is_not_rewritten() {
         let frame = sample(b"\n").encode();
         assert_eq!(&frame[PAYLOAD_OFFSET..], b"\n");
-        assert_eq!(&ClientMessage::decode(frame).unwrap().payload[..], b"\n");
+        assert_eq!(&ClientMessage::decode(&frame).unwrap().payload[..], b"\n");
     }
 
     #[test]
     fn every_frame_that_must_be_dropped_is_an_error() {
         for len in 0..PAYLOAD_OFFSET {
             let frame = sample(b"payload").encode().slice(..len);
-            assert_eq!(ClientMessage::decode(frame), Err(DecodeError::TooShort), "{len} bytes");
+            assert_eq!(ClientMessage::decode(&frame), Err(DecodeError::TooShort), "{len} bytes");
         }
         for length in [0, 115, 117, 126, 300, 0x7fff_ffff, 0xffff_fffc] {
             assert_eq!(
@@ -223,7 +235,7 @@ mod tests {
         let pause = ClientMessage { message_type: MessageType::PausePublication, created_ms: 0, ..sample(b"junk") };
         let mut frame = BytesMut::from(&pause.encode()[..]);
         frame[DIGEST] ^= 1;
-        let decoded = ClientMessage::decode(frame.freeze()).unwrap();
+        let decoded = ClientMessage::decode(&frame.freeze()).unwrap();
         assert_eq!(decoded.message_type, MessageType::PausePublication);
     }
 

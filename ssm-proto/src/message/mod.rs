@@ -12,8 +12,10 @@ use uuid::Uuid;
 pub mod ack;
 pub(crate) mod codec;
 pub mod control;
+mod head;
 
 pub use codec::DecodeError;
+pub use head::MessageHead;
 
 /// Schema version that both official programs write (`docs/protocol.md` §3.1). Readers do not look at it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -115,8 +117,8 @@ impl ClientMessage {
     /// # Errors
     /// [`DecodeError`] for every frame that `docs/protocol.md` §3.2 tells a reader to drop. The payload shares the frame's
     /// memory.
-    pub fn decode(frame: Bytes) -> Result<Self, DecodeError> {
-        codec::decode(&frame)
+    pub fn decode(frame: &Bytes) -> Result<Self, DecodeError> {
+        codec::decode(frame)
     }
 
     /// Encodes the message as one binary websocket frame.

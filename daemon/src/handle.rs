@@ -38,16 +38,8 @@ pub struct DaemonHandle {
 }
 
 impl DaemonHandle {
-    pub(crate) fn new(
-        commands: mpsc::Sender<DaemonCommand>,
-        board: StatusBoard,
-        version: DaemonVersion,
-    ) -> Self {
-        Self {
-            commands,
-            board,
-            version: std::sync::Arc::new(version),
-        }
+    pub(crate) fn new(commands: mpsc::Sender<DaemonCommand>, board: StatusBoard, version: DaemonVersion) -> Self {
+        Self { commands, board, version: std::sync::Arc::new(version) }
     }
 
     /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names.
@@ -71,8 +63,7 @@ impl DaemonHandle {
     /// # Errors
     /// As [`Self::up`].
     pub async fn restart(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
-        self.ask(|reply| DaemonCommand::Restart(select, reply))
-            .await
+        self.ask(|reply| DaemonCommand::Restart(select, reply)).await
     }
 
     /// Asks the daemon to stop; answers when the wish is accepted.
@@ -81,10 +72,7 @@ impl DaemonHandle {
     /// The daemon is stopping already.
     pub async fn stop(&self, drain: Option<Duration>) -> Result<(), ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.commands
-            .send(DaemonCommand::Stop(drain, reply))
-            .await
-            .map_err(|_| stopping())?;
+        self.commands.send(DaemonCommand::Stop(drain, reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
     }
 
@@ -108,15 +96,9 @@ impl DaemonHandle {
         &self.version
     }
 
-    async fn ask(
-        &self,
-        command: impl FnOnce(Reply) -> DaemonCommand,
-    ) -> Result<Vec<String>, ApiError> {
+    async fn ask(&self, command: impl FnOnce(Reply) -> DaemonCommand) -> Result<Vec<String>, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.commands
-            .send(command(reply))
-            .await
-            .map_err(|_| stopping())?;
+        self.commands.send(command(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }
 }

@@ -1,12 +1,31 @@
 //! Keeps the configured tunnels in the state the user wants.
+//!
+//! ```text
+//!   ipc ──► handle ──► daemon ──► supervisor ──► tunnel (one task each)
+//!    ▲                                              │
+//!    └───────────── status ◄────────────────────────┘
+//! ```
+//!
+//! Commands go down by bounded queues, state comes up by the status board. AWS is a trait ([`aws`]); its
+//! implementation over the SDK is a crate of its own. The wire is `ssm-session`'s matter. What users see is
+//! in `tunnels-api`'s words.
 
 #![warn(missing_docs)]
 
 pub mod aws;
+mod clock;
 pub mod config;
+mod daemon;
 mod handle;
+mod ipc;
+mod proc_net;
+mod state;
 mod status;
+mod supervisor;
 mod tunnel;
 
+pub use daemon::{DRAIN, Daemon, Options, StartError, run};
 pub use handle::{DaemonCommand, DaemonHandle, Reply};
+pub use ipc::ClaimError;
+pub use ssm_session::Tls;
 pub use status::{StatusBoard, Subscription};

@@ -137,10 +137,7 @@ impl StatusBoard {
     /// An empty board.
     pub fn new() -> Self {
         Self {
-            shared: Arc::new(Shared {
-                entries: Mutex::new(Vec::new()),
-                events: broadcast::Sender::new(EVENT_BACKLOG),
-            }),
+            shared: Arc::new(Shared { entries: Mutex::new(Vec::new()), events: broadcast::Sender::new(EVENT_BACKLOG) }),
         }
     }
 
@@ -151,47 +148,30 @@ impl StatusBoard {
 
     /// One tunnel by its exact name.
     pub fn tunnel(&self, name: &str) -> Option<TunnelStatus> {
-        lock(&self.shared.entries)
-            .iter()
-            .find(|entry| entry.status.name == name)
-            .map(Entry::live)
+        lock(&self.shared.entries).iter().find(|entry| entry.status.name == name).map(Entry::live)
     }
 
     /// Everything there is now and everything that happens after it.
     pub fn subscribe(&self) -> Subscription {
         // Under the lock that `publish` holds while it sends: nothing falls between the two.
         let entries = lock(&self.shared.entries);
-        Subscription {
-            events: self.shared.events.subscribe(),
-            snapshot: entries.iter().map(Entry::live).collect(),
-        }
+        Subscription { events: self.shared.events.subscribe(), snapshot: entries.iter().map(Entry::live).collect() }
     }
 
     /// Adds a tunnel at the end of the board.
     pub(crate) fn add(&self, status: TunnelStatus, gauges: Arc<Gauges>, now: Instant) {
         let mut entries = lock(&self.shared.entries);
-        let entry = Entry {
-            status,
-            gauges,
-            sampled: (0, 0, now),
-        };
-        self.send(DaemonEvent::TunnelChanged {
-            tunnel: entry.live(),
-        });
+        let entry = Entry { status, gauges, sampled: (0, 0, now) };
+        self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         entries.push(entry);
     }
 
     /// Replaces the status of a tunnel that is on the board; called by its own task only.
     pub(crate) fn publish(&self, status: TunnelStatus) {
         let mut entries = lock(&self.shared.entries);
-        if let Some(entry) = entries
-            .iter_mut()
-            .find(|entry| entry.status.name == status.name)
-        {
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.status.name == status.name) {
             entry.status = status;
-            self.send(DaemonEvent::TunnelChanged {
-                tunnel: entry.live(),
-            });
+            self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         }
     }
 
@@ -206,14 +186,10 @@ impl StatusBoard {
         for entry in &mut *lock(&self.shared.entries) {
             let gauges = &entry.gauges;
             let (old_in, old_out, then) = entry.sampled;
-            let (new_in, new_out) = (
-                gauges.bytes_in.load(Relaxed),
-                gauges.bytes_out.load(Relaxed),
-            );
+            let (new_in, new_out) = (gauges.bytes_in.load(Relaxed), gauges.bytes_out.load(Relaxed));
             let micros = now.saturating_duration_since(then).as_micros().max(1);
             let rate = |new: u64, old: u64| {
-                u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros)
-                    .unwrap_or(u64::MAX)
+                u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros).unwrap_or(u64::MAX)
             };
             gauges.rate_in.store(rate(new_in, old_in), Relaxed);
             gauges.rate_out.store(rate(new_out, old_out), Relaxed);

@@ -68,10 +68,7 @@ impl AwsError {
             "DoesNotExistException" => Self::NoSuchSession(message),
             "InternalServerError" | "InternalFailure" | "ServiceUnavailable" => Self::Service(message),
             "AccessDeniedException" | "AccessDenied" | "OptInRequired" => Self::AccessDenied(message),
-            "ExpiredTokenException" | "ExpiredToken" => Self::ExpiredCredentials {
-                message,
-                login: None,
-            },
+            "ExpiredTokenException" | "ExpiredToken" => Self::ExpiredCredentials { message, login: None },
             "UnrecognizedClientException"
             | "InvalidClientTokenId"
             | "InvalidSignatureException"
@@ -82,7 +79,10 @@ impl AwsError {
             "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" => {
                 Self::Throttled(message)
             }
-            "ValidationException" | "InvalidParameters" | "InvalidInstanceId" | "InvalidFilterKey"
+            "ValidationException"
+            | "InvalidParameters"
+            | "InvalidInstanceId"
+            | "InvalidFilterKey"
             | "InvalidInstanceInformationFilterValue" => Self::InvalidRequest(message),
             name => {
                 let message = match name {
@@ -102,14 +102,10 @@ impl AwsError {
     #[must_use]
     pub fn with_login(self, command: Option<String>) -> Self {
         match self {
-            Self::NoCredentials { message, login } => Self::NoCredentials {
-                message,
-                login: login.or(command),
-            },
-            Self::ExpiredCredentials { message, login } => Self::ExpiredCredentials {
-                message,
-                login: login.or(command),
-            },
+            Self::NoCredentials { message, login } => Self::NoCredentials { message, login: login.or(command) },
+            Self::ExpiredCredentials { message, login } => {
+                Self::ExpiredCredentials { message, login: login.or(command) }
+            }
             other => other,
         }
     }
@@ -159,9 +155,6 @@ mod tests {
         assert_eq!(by(503), AwsError::Service("<html>".into()));
         assert_eq!(by(429), AwsError::Throttled("<html>".into()));
         assert_eq!(by(407), AwsError::Unknown("<html>".into()));
-        assert_eq!(
-            AwsError::from_answer(Some("Novel"), Some(400), "m"),
-            AwsError::Unknown("Novel: m".into())
-        );
+        assert_eq!(AwsError::from_answer(Some("Novel"), Some(400), "m"), AwsError::Unknown("Novel: m".into()));
     }
 }

@@ -5,8 +5,8 @@
 //! lifecycle's decision.
 
 mod error;
-#[cfg(any())]
-mod fake;
+#[cfg(test)]
+pub(crate) mod fake;
 mod target;
 
 pub use error::AwsError;
@@ -15,7 +15,7 @@ pub(crate) use target::Resolved;
 
 use futures_util::future::BoxFuture;
 use ssm_proto::TokenValue;
-#[derive(Debug)] pub struct SigningCredentials; // TEMP
+use ssm_session::SigningCredentials;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -69,9 +69,7 @@ pub struct SessionGrant {
 
 impl fmt::Debug for SessionGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionGrant")
-            .field("session_id", &self.session_id)
-            .finish_non_exhaustive()
+        f.debug_struct("SessionGrant").field("session_id", &self.session_id).finish_non_exhaustive()
     }
 }
 
@@ -112,8 +110,7 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
     fn terminate_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), AwsError>>;
 
     /// All nodes with that tag, in any order.
-    fn describe_instances<'a>(&'a self, tag: &'a TagFilter)
-    -> BoxFuture<'a, Result<Vec<Instance>, AwsError>>;
+    fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>>;
 
     /// Whether the node's agent is connected right now.
     fn connection_status<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<bool, AwsError>>;

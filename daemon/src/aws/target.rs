@@ -47,17 +47,10 @@ impl Candidate {
             return Ok(Resolved::Nothing);
         }
         let total = found.len();
-        let mut online: Vec<String> = found
-            .into_iter()
-            .filter(|instance| instance.online)
-            .map(|instance| instance.id)
-            .collect();
+        let mut online: Vec<String> =
+            found.into_iter().filter(|instance| instance.online).map(|instance| instance.id).collect();
         // docs/protocol.md §1.4: the service's order is not documented; sorted, a tag target is stable.
         online.sort();
-        Ok(if online.is_empty() {
-            Resolved::AllOffline(total)
-        } else {
-            Resolved::Nodes(online)
-        })
+        Ok(if online.is_empty() { Resolved::AllOffline(total) } else { Resolved::Nodes(online) })
     }
 }

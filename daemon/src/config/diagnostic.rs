@@ -63,11 +63,9 @@ impl ConfigError {
 
     /// The mistake with the offending text underlined, as compilers show it.
     fn render(&self, renderer: &Renderer) -> String {
-        let mut group = Level::ERROR.primary_title(self.message.as_str()).elements(
-            self.place
-                .iter()
-                .map(|place| snippet(place, AnnotationKind::Primary, &self.label)),
-        );
+        let mut group = Level::ERROR
+            .primary_title(self.message.as_str())
+            .elements(self.place.iter().map(|place| snippet(place, AnnotationKind::Primary, &self.label)));
         if let Some((place, label)) = &self.other {
             group = group.element(snippet(place, AnnotationKind::Context, label));
         }
@@ -101,11 +99,7 @@ impl ConfigErrors {
 
     /// The whole report; `color` for a terminal.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut report = String::new();
         for error in &self.0 {
             report.push_str(error.render(&renderer).trim_end());

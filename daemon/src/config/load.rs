@@ -24,13 +24,10 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub fn find(named: Option<&Path>) -> Option<PathBuf> {
     use etcetera::BaseStrategy as _;
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let path = named
-        .map(Path::to_owned)
-        .or_else(|| set("TUNNELS_CONFIG").map(PathBuf::from))
-        .or_else(|| {
-            let folders = etcetera::base_strategy::Xdg::new().ok()?;
-            Some(folders.config_dir().join("tunnels/config.toml"))
-        })?;
+    let path = named.map(Path::to_owned).or_else(|| set("TUNNELS_CONFIG").map(PathBuf::from)).or_else(|| {
+        let folders = etcetera::base_strategy::Xdg::new().ok()?;
+        Some(folders.config_dir().join("tunnels/config.toml"))
+    })?;
     Some(std::path::absolute(&path).unwrap_or(path))
 }
 
@@ -65,13 +62,7 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn new(env: Env<'a>) -> Self {
-        Self {
-            env,
-            errors: Vec::new(),
-            seen: Vec::new(),
-            files: Vec::new(),
-            tunnels: Vec::new(),
-        }
+        Self { env, errors: Vec::new(), seen: Vec::new(), files: Vec::new(), tunnels: Vec::new() }
     }
 
     fn file(&mut self, path: &Path, included_at: Option<Place>, inherited: &Keys) {
@@ -97,26 +88,13 @@ impl<'a> Loader<'a> {
     }
 
     fn whole_file(&mut self, _path: &Path, place: Option<Place>, why: (String, Option<String>)) {
-        self.errors.push(ConfigError {
-            message: why.0,
-            place,
-            label: String::new(),
-            other: None,
-            help: why.1,
-        });
+        self.errors.push(ConfigError { message: why.0, place, label: String::new(), other: None, help: why.1 });
     }
 
     fn text(&mut self, path: &Path, text: String, inherited: &Keys) {
         self.files.push(path.to_owned());
-        let file = Arc::new(SourceFile {
-            path: path.to_owned(),
-            text,
-        });
-        let Document {
-            include,
-            defaults,
-            tunnels,
-        } = reader::read(&file, self.env, &mut self.errors);
+        let file = Arc::new(SourceFile { path: path.to_owned(), text });
+        let Document { include, defaults, tunnels } = reader::read(&file, self.env, &mut self.errors);
         let defaults = or(defaults, inherited);
         for entry in tunnels {
             self.tunnel(entry, &defaults);
@@ -149,8 +127,7 @@ impl<'a> Loader<'a> {
                 });
             }
         }
-        let (Some(remote), Some((local, local_place)), Some(targets)) = (keys.remote, keys.local, keys.target)
-        else {
+        let (Some(remote), Some((local, local_place)), Some(targets)) = (keys.remote, keys.local, keys.target) else {
             return;
         };
         let tunnel = TunnelConfig {
@@ -159,11 +136,7 @@ impl<'a> Loader<'a> {
             remote,
             local,
             targets,
-            scope: AwsScope {
-                profile: keys.profile,
-                region: keys.region,
-                endpoints: keys.endpoints,
-            },
+            scope: AwsScope { profile: keys.profile, region: keys.region, endpoints: keys.endpoints },
             groups: keys.groups.unwrap_or_default(),
             auto: keys.auto.unwrap_or(true),
             on_demand: keys.on_demand.unwrap_or(false),
@@ -184,10 +157,7 @@ impl<'a> Loader<'a> {
             let (message, here, there) = if other.name == tunnel.name {
                 (format!("`{}` is defined twice", tunnel.name), place, other_place)
             } else if other.local.clashes(&tunnel.local) {
-                let message = format!(
-                    "`{}` and `{}` want the same local address",
-                    other.name, tunnel.name
-                );
+                let message = format!("`{}` and `{}` want the same local address", other.name, tunnel.name);
                 (message, local, other_local)
             } else {
                 continue;

@@ -89,12 +89,7 @@ pub(super) fn read(
     let (table, syntax) = DeTable::parse_recoverable(&file.text);
     let mut reader = Reader { file, env, errors };
     for error in &syntax {
-        reader.error(
-            error.span().unwrap_or(0..0),
-            format!("not TOML: {}", error.message().trim()),
-            "",
-            None,
-        );
+        reader.error(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message().trim()), "", None);
     }
     if !syntax.is_empty() {
         // What the parser guessed behind a syntax error would only bring mistakes that are not there.
@@ -146,11 +141,7 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(table) = self.table("a tunnel", value) {
-                entries.push(Entry {
-                    name,
-                    place: self.place(key.span()),
-                    keys: self.keys(table, false),
-                });
+                entries.push(Entry { name, place: self.place(key.span()), keys: self.keys(table, false) });
             }
         }
         // The parser sorts by name; people expect the order in which they wrote.
@@ -324,11 +315,7 @@ impl Reader<'_> {
             };
             *place = self.text("an endpoint", value).and_then(|text| {
                 // A bare host is what the AWS console shows for a VPC endpoint.
-                let url = if text.contains("://") {
-                    text
-                } else {
-                    format!("https://{text}")
-                };
+                let url = if text.contains("://") { text } else { format!("https://{text}") };
                 let scheme = url.split("://").next().unwrap_or_default();
                 if matches!(scheme, "http" | "https" | "ws" | "wss") {
                     Some(url)
@@ -347,8 +334,7 @@ impl Reader<'_> {
         if text == "never" {
             return Some(None);
         }
-        self.check(value, value::duration(&text), &format!("`{text}`"))
-            .map(Some)
+        self.check(value, value::duration(&text), &format!("`{text}`")).map(Some)
     }
 
     fn max_sessions(&mut self, value: &Value<'_>) -> Option<u8> {
@@ -359,12 +345,7 @@ impl Reader<'_> {
         match u8::try_from(number) {
             Ok(number @ 1..=16) => Some(number),
             _ => {
-                self.error(
-                    value.span(),
-                    format!("`max_sessions` cannot be {number}"),
-                    "",
-                    Some(FORMS),
-                );
+                self.error(value.span(), format!("`max_sessions` cannot be {number}"), "", Some(FORMS));
                 None
             }
         }
@@ -386,9 +367,7 @@ impl Reader<'_> {
             self.mistyped::<()>(what, value, "a list of strings");
             return Vec::new();
         };
-        list.iter()
-            .filter_map(|entry| Some((self.text(what, entry)?, self.place(entry.span()))))
-            .collect()
+        list.iter().filter_map(|entry| Some((self.text(what, entry)?, self.place(entry.span())))).collect()
     }
 
     fn boolean(&mut self, what: &str, value: &Value<'_>) -> Option<bool> {
@@ -475,10 +454,7 @@ impl Reader<'_> {
     }
 
     fn place(&self, span: Range<usize>) -> Place {
-        Place {
-            file: Arc::clone(self.file),
-            span,
-        }
+        Place { file: Arc::clone(self.file), span }
     }
 }
 

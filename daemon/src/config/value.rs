@@ -13,17 +13,13 @@ pub(super) struct BadValue {
 }
 
 fn bad<T>(wrong: impl Into<String>, accepted: &'static str) -> Result<T, BadValue> {
-    Err(BadValue {
-        wrong: wrong.into(),
-        accepted,
-    })
+    Err(BadValue { wrong: wrong.into(), accepted })
 }
 
 pub(super) const REMOTE_FORMS: &str =
     "`\"host:port\"`, or a port number alone for a port of the target itself; IPv6 as `\"[::1]:5432\"`";
 pub(super) const LOCAL_FORMS: &str = "a port (1–65535), `\"ip:port\"`, or `\"unix:/path\"`";
-pub(super) const TARGET_FORMS: &str =
-    "an instance id (`\"i-…\"`, `\"mi-…\"`, `\"ecs:cluster_task_runtime-id\"`), `{ tag = \"Key=Value\" }`, or a list of either";
+pub(super) const TARGET_FORMS: &str = "an instance id (`\"i-…\"`, `\"mi-…\"`, `\"ecs:cluster_task_runtime-id\"`), `{ tag = \"Key=Value\" }`, or a list of either";
 pub(super) const DURATION_FORMS: &str = "a duration such as `\"30s\"`, `\"15m\"` or `\"1h30m\"`";
 
 pub(super) fn remote(text: &str) -> Result<Remote, BadValue> {
@@ -49,10 +45,7 @@ pub(super) fn remote(text: &str) -> Result<Remote, BadValue> {
     if host.contains(|c: char| c.is_whitespace() || c == '/') {
         return bad(format!("`{host}` is no host name"), REMOTE_FORMS);
     }
-    Ok(Remote {
-        host: Some(host.to_owned()),
-        port,
-    })
+    Ok(Remote { host: Some(host.to_owned()), port })
 }
 
 pub(super) fn local(text: &str) -> Result<LocalAddr, BadValue> {
@@ -102,22 +95,15 @@ pub(super) fn target(text: &str) -> Result<Candidate, BadValue> {
     let hex = |id: &str| id.len() >= 8 && id.bytes().all(|b| b.is_ascii_hexdigit());
     let known = text.strip_prefix("i-").is_some_and(hex)
         || text.strip_prefix("mi-").is_some_and(hex)
-        || text
-            .strip_prefix("ecs:")
-            .is_some_and(|rest| rest.split('_').count() >= 3);
-    if known {
-        Ok(Candidate::Id(text.to_owned()))
-    } else {
-        bad("not the id of a managed node", TARGET_FORMS)
-    }
+        || text.strip_prefix("ecs:").is_some_and(|rest| rest.split('_').count() >= 3);
+    if known { Ok(Candidate::Id(text.to_owned())) } else { bad("not the id of a managed node", TARGET_FORMS) }
 }
 
 pub(super) fn tag(text: &str) -> Result<TagFilter, BadValue> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok(TagFilter {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        }),
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => {
+            Ok(TagFilter { key: key.to_owned(), value: value.to_owned() })
+        }
         _ => bad("not a tag", "`{ tag = \"Key=Value\" }`"),
     }
 }

@@ -12,13 +12,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tunnels_api::DaemonEvent;
 
 /// Subscribes the caller until it hangs up or the daemon ends.
-pub(super) async fn events(
-    State(served): State<Served>,
-) -> Sse<impl Stream<Item = Result<Event, serde_json::Error>>> {
-    let reader = Reader {
-        events: None,
-        served,
-    };
+pub(super) async fn events(State(served): State<Served>) -> Sse<impl Stream<Item = Result<Event, serde_json::Error>>> {
+    let reader = Reader { events: None, served };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((to_sse(&event), reader))

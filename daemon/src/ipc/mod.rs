@@ -8,4 +8,5 @@ mod events;
 mod routes;
 mod server;
 
-pub use server::{ClaimError, Instance};
+pub use server::ClaimError;
+pub(crate) use server::Instance;

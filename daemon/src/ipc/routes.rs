@@ -17,8 +17,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{
-    Accepted, ApiError, DaemonVersion, ErrorBody, ErrorCode, SelectRequest, StopRequest,
-    TargetState, TunnelState, TunnelStatus, Tunnels,
+    Accepted, ApiError, DaemonVersion, ErrorBody, ErrorCode, SelectRequest, StopRequest, TargetState, TunnelState,
+    TunnelStatus, Tunnels,
 };
 
 /// What every route can reach.
@@ -73,9 +73,7 @@ impl IntoResponse for Failure {
 type Answer<T> = Result<Json<T>, Failure>;
 
 async fn tunnels(State(served): State<Served>) -> Json<Tunnels> {
-    Json(Tunnels {
-        tunnels: served.daemon.tunnels(),
-    })
+    Json(Tunnels { tunnels: served.daemon.tunnels() })
 }
 
 async fn tunnel(State(served): State<Served>, Path(name): Path<String>) -> Answer<TunnelStatus> {
@@ -92,10 +90,7 @@ async fn tunnel_down(State(served): State<Served>, Path(name): Path<String>) -> 
     accepted(served.daemon.down(vec![name]).await)
 }
 
-async fn tunnel_restart(
-    State(served): State<Served>,
-    Path(name): Path<String>,
-) -> Answer<Accepted> {
+async fn tunnel_restart(State(served): State<Served>, Path(name): Path<String>) -> Answer<Accepted> {
     existing(&served.daemon, &name)?;
     accepted(served.daemon.restart(vec![name]).await)
 }
@@ -112,10 +107,7 @@ async fn down(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
 
 async fn stop(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
     let StopRequest { drain_ms } = read(&body)?;
-    served
-        .daemon
-        .stop(drain_ms.map(Duration::from_millis))
-        .await?;
+    served.daemon.stop(drain_ms.map(Duration::from_millis)).await?;
     accepted(Ok(Vec::new()))
 }
 
@@ -132,36 +124,23 @@ async fn readyz(State(served): State<Served>) -> Response {
             let _ = writeln!(waiting, "{} {}", tunnel.name, tunnel.state);
         }
     }
-    if waiting.is_empty() {
-        "ok\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, waiting).into_response()
-    }
+    if waiting.is_empty() { "ok\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, waiting).into_response() }
 }
 
 async fn not_found(uri: Uri) -> Failure {
-    Failure(ApiError::new(
-        ErrorCode::NotFound,
-        format!("there is no route {}", uri.path()),
-    ))
+    Failure(ApiError::new(ErrorCode::NotFound, format!("there is no route {}", uri.path())))
 }
 
 async fn wrong_method(uri: Uri) -> Response {
-    let error = ApiError::new(
-        ErrorCode::Usage,
-        format!("{} does not take this method", uri.path()),
-    );
+    let error = ApiError::new(ErrorCode::Usage, format!("{} does not take this method", uri.path()));
     (StatusCode::METHOD_NOT_ALLOWED, Json(ErrorBody { error })).into_response()
 }
 
 /// A route with a name in it means exactly that tunnel; patterns are for `/v1/up` and `/v1/down`.
 fn existing(daemon: &DaemonHandle, name: &str) -> Result<TunnelStatus, ApiError> {
     daemon.tunnel(name).ok_or_else(|| {
-        ApiError::new(
-            ErrorCode::NoSuchTunnel,
-            format!("no tunnel is named `{name}`"),
-        )
-        .with_hint("`tunnels ls` shows the names")
+        ApiError::new(ErrorCode::NoSuchTunnel, format!("no tunnel is named `{name}`"))
+            .with_hint("`tunnels ls` shows the names")
     })
 }
 
@@ -169,12 +148,8 @@ fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {
     if body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::new(
-            ErrorCode::Usage,
-            format!("the request's body is not understood: {error}"),
-        )
-    })
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::new(ErrorCode::Usage, format!("the request's body is not understood: {error}")))
 }
 
 fn accepted(tunnels: Result<Vec<String>, ApiError>) -> Answer<Accepted> {

@@ -9,9 +9,7 @@ use crate::handle::DaemonHandle;
 use axum::serve::Listener;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
@@ -65,11 +63,10 @@ impl From<ClaimError> for ApiError {
         match error {
             ClaimError::AlreadyRunning { .. } => Self::new(ErrorCode::AlreadyRunning, message)
                 .with_hint("`tunnels ls` shows its tunnels, `tunnels stop` ends it"),
-            ClaimError::Unsafe { folder, .. } => Self::new(ErrorCode::Failed, message)
-                .with_hint(format!("chmod 700 {}", folder.display())),
-            ClaimError::Place(place) => {
-                Self::new(ErrorCode::Failed, message).with_hint(place.hint())
+            ClaimError::Unsafe { folder, .. } => {
+                Self::new(ErrorCode::Failed, message).with_hint(format!("chmod 700 {}", folder.display()))
             }
+            ClaimError::Place(place) => Self::new(ErrorCode::Failed, message).with_hint(place.hint()),
             ClaimError::Io { .. } => Self::new(ErrorCode::Failed, message)
                 .with_hint("TUNNELS_RUNTIME_DIR names another folder for the socket"),
         }
@@ -78,7 +75,7 @@ impl From<ClaimError> for ApiError {
 
 /// The right to be the daemon of a folder, and the socket in it. Dropping it removes the socket.
 #[derive(Debug)]
-pub struct Instance {
+pub(crate) struct Instance {
     listener: Option<UnixListener>,
     socket: PathBuf,
     /// Held for its lock, which the system gives up with the process, however that ends.
@@ -91,15 +88,11 @@ impl Instance {
     ///
     /// # Errors
     /// [`ClaimError`]; nothing is left changed but the folder and its lock file.
-    pub fn claim(runtime_dir: &Path) -> Result<Self, ClaimError> {
+    pub(crate) fn claim(runtime_dir: &Path) -> Result<Self, ClaimError> {
         let socket = tunnels_api::socket_in(runtime_dir)?;
         let at = |action, path: &Path| {
             let path = path.to_owned();
-            move |source| ClaimError::Io {
-                action,
-                path,
-                source,
-            }
+            move |source| ClaimError::Io { action, path, source }
         };
         DirBuilder::new()
             .recursive(true)
@@ -118,18 +111,14 @@ impl Instance {
         }
         let listener = UnixListener::bind(&socket).map_err(at("bind the socket", &socket))?;
         // From here on dropping `instance` removes the socket.
-        let instance = Self {
-            listener: Some(listener),
-            socket,
-            _lock: lock,
-        };
+        let instance = Self { listener: Some(listener), socket, _lock: lock };
         fs::set_permissions(&instance.socket, Permissions::from_mode(0o600))
             .map_err(at("set the mode of", &instance.socket))?;
         Ok(instance)
     }
 
     /// Where it listens.
-    pub fn socket(&self) -> &Path {
+    pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
@@ -138,23 +127,15 @@ impl Instance {
     ///
     /// # Errors
     /// What the system says when it cannot tell who connects.
-    pub async fn serve(
-        mut self,
-        daemon: DaemonHandle,
-        shutdown: CancellationToken,
-    ) -> io::Result<()> {
+    pub(crate) async fn serve(mut self, daemon: DaemonHandle, shutdown: CancellationToken) -> io::Result<()> {
         let Some(listener) = self.listener.take() else {
             return Ok(());
         };
-        let listener = OwnPeers {
-            listener,
-            ours: own_uid()?,
-        };
+        let listener = OwnPeers { listener, ours: own_uid()? };
         let router = routes::router(daemon, shutdown.clone());
         let ended = shutdown.clone();
-        let serving = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { ended.cancelled().await })
-            .into_future();
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(async move { ended.cancelled().await }).into_future();
         tokio::select! {
             served = serving => served,
             () = async { shutdown.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
@@ -210,12 +191,7 @@ fn own_uid() -> io::Result<u32> {
 }
 
 fn check_folder(folder: &Path, owner: u32, mode: u32, ours: u32) -> Result<(), ClaimError> {
-    let unsafe_because = |problem: String| {
-        Err(ClaimError::Unsafe {
-            folder: folder.to_owned(),
-            problem,
-        })
-    };
+    let unsafe_because = |problem: String| Err(ClaimError::Unsafe { folder: folder.to_owned(), problem });
     if owner != ours {
         return unsafe_because(format!("it belongs to user {owner}, and you are {ours}"));
     }
@@ -228,13 +204,7 @@ fn check_folder(folder: &Path, owner: u32, mode: u32, ours: u32) -> Result<(), C
 /// Locks the file and writes our process id into it. The file stays: removing it would let two
 /// processes lock two files of one name.
 fn take_lock(path: &Path) -> Result<File, ClaimError> {
-    let at = |action| {
-        move |source| ClaimError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
+    let at = |action| move |source| ClaimError::Io { action, path: path.to_owned(), source };
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -249,9 +219,7 @@ fn take_lock(path: &Path) -> Result<File, ClaimError> {
             let mut pid = String::new();
             // The pid only makes the message better: without it there is still one.
             let _ = file.take(32).read_to_string(&mut pid);
-            return Err(ClaimError::AlreadyRunning {
-                pid: pid.trim().parse().ok(),
-            });
+            return Err(ClaimError::AlreadyRunning { pid: pid.trim().parse().ok() });
         }
         Err(TryLockError::Error(source)) => return Err(at("lock")(source)),
     }

@@ -24,10 +24,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            failures: 0,
-            random: fastrand::Rng::with_seed(seed),
-        }
+        Self { failures: 0, random: fastrand::Rng::with_seed(seed) }
     }
 
     /// Forgets the failures: something worked.
@@ -80,9 +77,8 @@ mod tests {
     #[test]
     fn two_tunnels_do_not_march_in_step() {
         let (mut a, mut b) = (Backoff::new(1), Backoff::new(2));
-        let pauses = |backoff: &mut Backoff| -> Vec<Duration> {
-            (0..5).map(|_| backoff.pause(Retry::Answered)).collect()
-        };
+        let pauses =
+            |backoff: &mut Backoff| -> Vec<Duration> { (0..5).map(|_| backoff.pause(Retry::Answered)).collect() };
         assert_ne!(pauses(&mut a), pauses(&mut b));
     }
 

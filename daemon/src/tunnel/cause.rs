@@ -31,10 +31,7 @@ pub(crate) struct DownCause {
 
 impl DownCause {
     pub(crate) fn new(kind: CauseKind, retry: Retry, text: impl Into<String>) -> Self {
-        Self {
-            cause: Cause::new(kind, text),
-            retry,
-        }
+        Self { cause: Cause::new(kind, text), retry }
     }
 
     pub(crate) fn with_next(mut self, next: impl Into<String>) -> Self {
@@ -60,12 +57,8 @@ impl DownCause {
                 Self::new(CauseKind::DocumentMissing, Retry::Never, reason.to_string())
                     .with_next("check `document`; it must be a session document of type Port")
             }
-            CloseReason::ProtocolViolation(_) => {
-                Self::new(CauseKind::Protocol, Retry::Answered, reason.to_string())
-            }
-            CloseReason::Unresponsive(_) => {
-                Self::new(CauseKind::AgentRestarted, Retry::Answered, reason.to_string())
-            }
+            CloseReason::ProtocolViolation(_) => Self::new(CauseKind::Protocol, Retry::Answered, reason.to_string()),
+            CloseReason::Unresponsive(_) => Self::new(CauseKind::AgentRestarted, Retry::Answered, reason.to_string()),
             _ => Self::new(CauseKind::Other, Retry::Answered, reason.to_string()),
         }
     }
@@ -118,8 +111,9 @@ impl From<AwsError> for DownCause {
                 .with_next("check that the instance runs, and the profile and region"),
             AwsError::InvalidDocument(_) => Self::new(CauseKind::DocumentMissing, Retry::Never, text)
                 .with_next("check `document`; it must be a session document of type Port"),
-            AwsError::InvalidRequest(_) => Self::new(CauseKind::Config, Retry::Never, text)
-                .with_next("check `target`, `remote` and `document`"),
+            AwsError::InvalidRequest(_) => {
+                Self::new(CauseKind::Config, Retry::Never, text).with_next("check `target`, `remote` and `document`")
+            }
             AwsError::NoSuchSession(_) | AwsError::Unknown(_) => {
                 Self::new(CauseKind::ServiceError, Retry::Answered, text)
             }
@@ -172,9 +166,7 @@ mod tests {
             ("The agent is restarting", CauseKind::AgentRestarted),
             ("", CauseKind::Other),
         ] {
-            let cause = DownCause::from_close(&CloseReason::ChannelClosed {
-                output: output.to_owned(),
-            });
+            let cause = DownCause::from_close(&CloseReason::ChannelClosed { output: output.to_owned() });
             assert_eq!(cause.cause.kind, kind, "{output}");
             assert!(cause.cause.text.contains(output), "{output}");
         }

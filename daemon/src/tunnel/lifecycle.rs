@@ -441,12 +441,7 @@ impl Phase {
     fn has_session(self) -> bool {
         matches!(
             self,
-            Self::Probing
-                | Self::Ready
-                | Self::Degraded
-                | Self::Resuming
-                | Self::ResumeWait
-                | Self::ResumeLogin
+            Self::Probing | Self::Ready | Self::Degraded | Self::Resuming | Self::ResumeWait | Self::ResumeLogin
         )
     }
 }

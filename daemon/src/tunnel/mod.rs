@@ -1,5 +1,154 @@
-//! One tunnel.
+//! One tunnel: a handle in front, one task behind it.
+//!
+//! ```text
+//!  supervisor ─commands─► task ─events, time─► lifecycle ─actions─► task
+//!                          ├── connect   AWS calls, websocket, Session
+//!                          ├── probe     does the remote answer?
+//!                          └── listener ─► forward ─► relay   one task per connection
+//! ```
+//!
+//! The lifecycle decides and is pure; everything else performs. Owns the local port, the session and the
+//! tunnel's entry on the status board; knows no other tunnel.
 
 mod backoff;
 mod cause;
+mod connect;
+mod forward;
 mod lifecycle;
+mod listener;
+mod local_peer;
+mod local_stream;
+mod probe;
+mod relay;
+mod task;
+
+use crate::aws::AwsConnector;
+use crate::config::TunnelConfig;
+use crate::state::StateFile;
+use crate::status::{Gauges, StatusBoard};
+use ssm_session::Tls;
+use std::sync::Arc;
+use std::time::Duration;
+use task::TunnelTask;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tunnels_api::{TargetState, TunnelStatus};
+
+/// The supervisor sends a command per user's wish and waits for none; more than this in a row to one tunnel
+/// means that its task is gone.
+const COMMAND_QUEUE: usize = 16;
+
+/// A user's wish for one tunnel.
+#[derive(Debug)]
+enum TunnelCommand {
+    Up,
+    Down,
+    Restart,
+    /// Stop for good, letting open connections go on for so long.
+    Stop(Duration),
+}
+
+/// What tunnels share.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) aws: Arc<dyn AwsConnector>,
+    pub(crate) tls: Tls,
+    pub(crate) board: StatusBoard,
+    pub(crate) state: StateFile,
+}
+
+/// The way to a tunnel's task. Dropping it ends the task at once.
+#[derive(Debug)]
+pub(crate) struct TunnelHandle {
+    config: Arc<TunnelConfig>,
+    commands: mpsc::Sender<TunnelCommand>,
+    task: JoinHandle<()>,
+    wanted: TargetState,
+}
+
+impl TunnelHandle {
+    /// Puts the tunnel on the board, down, and starts its task.
+    pub(crate) fn spawn(config: Arc<TunnelConfig>, around: Surroundings) -> Self {
+        let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
+        let gauges = Arc::new(Gauges::default());
+        around.board.add(initial_status(&config), Arc::clone(&gauges), crate::clock::now());
+        let span = tracing::info_span!("tunnel", name = %config.name);
+        let task = TunnelTask::new(Arc::clone(&config), around, gauges, queue);
+        let task = tokio::spawn(tracing::Instrument::instrument(task.run(), span));
+        Self { config, commands, task, wanted: TargetState::Down }
+    }
+
+    pub(crate) fn config(&self) -> &TunnelConfig {
+        &self.config
+    }
+
+    pub(crate) fn wanted(&self) -> TargetState {
+        self.wanted
+    }
+
+    pub(crate) fn up(&mut self) {
+        self.wanted = TargetState::Up;
+        self.send(TunnelCommand::Up);
+    }
+
+    pub(crate) fn down(&mut self) {
+        self.wanted = TargetState::Down;
+        self.send(TunnelCommand::Down);
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.wanted = TargetState::Up;
+        self.send(TunnelCommand::Restart);
+    }
+
+    /// Ends the tunnel; returns when its sessions are terminated.
+    pub(crate) async fn stop(mut self, drain: Duration) {
+        self.send(TunnelCommand::Stop(drain));
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(name = %self.config.name, %error, "a tunnel's task ended badly");
+        }
+    }
+
+    fn send(&self, command: TunnelCommand) {
+        if self.commands.try_send(command).is_err() {
+            tracing::error!(name = %self.config.name, "a tunnel's task takes no commands");
+        }
+    }
+}
+
+impl Drop for TunnelHandle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn initial_status(config: &TunnelConfig) -> TunnelStatus {
+    TunnelStatus {
+        name: config.name.clone(),
+        state: tunnels_api::TunnelState::Down,
+        wanted: TargetState::Down,
+        cause: None,
+        local: config.local.to_string(),
+        remote: config.remote.to_string(),
+        target: Some(described(config)),
+        profile: config.scope.profile.clone(),
+        region: config.scope.region.clone(),
+        groups: config.groups.clone(),
+        sessions: 0,
+        sessions_resuming: 0,
+        streams: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        rate_in: 0,
+        rate_out: 0,
+        rtt_ms: None,
+        since: crate::clock::timestamp(),
+        retry_at: None,
+    }
+}
+
+/// The candidates, while none carries.
+fn described(config: &TunnelConfig) -> String {
+    let candidates: Vec<String> = config.targets.iter().map(ToString::to_string).collect();
+    candidates.join(", ")
+}

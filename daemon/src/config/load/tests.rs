@@ -10,10 +10,7 @@ fn good(text: &str) -> Config {
 
 fn wrong(text: &str) -> Vec<(String, String)> {
     let errors = parse(Path::new("config.toml"), text).expect_err("mistakes");
-    errors
-        .iter()
-        .map(|error| (error.location().unwrap_or_default(), error.message().to_owned()))
-        .collect()
+    errors.iter().map(|error| (error.location().unwrap_or_default(), error.message().to_owned())).collect()
 }
 
 #[test]
@@ -41,33 +38,17 @@ fn the_documented_example() {
         endpoints.ssm = "http://127.0.0.1:8129"
         "#,
     );
-    let [db, web] = config.tunnels.as_slice() else {
-        panic!("two tunnels in the order of the file")
-    };
+    let [db, web] = config.tunnels.as_slice() else { panic!("two tunnels in the order of the file") };
     assert_eq!(db.name, "orders-db");
     assert_eq!(db.local, LocalAddr::Loopback(15432));
     assert_eq!(db.probe, Probe::Postgres);
     assert_eq!(db.scope.profile.as_deref(), Some("dev"));
     assert_eq!(db.park_after, Some(PARK_AFTER));
     assert_eq!(db.hold, HOLD);
-    let tag = |key: &str, value: &str| {
-        Candidate::Tag(TagFilter {
-            key: key.into(),
-            value: value.into(),
-        })
-    };
+    let tag = |key: &str, value: &str| Candidate::Tag(TagFilter { key: key.into(), value: value.into() });
     assert_eq!(db.targets, [tag("Name", "bastion")]);
-    assert_eq!(
-        web.remote,
-        Remote {
-            host: None,
-            port: 8080
-        }
-    );
-    assert_eq!(
-        web.targets,
-        [Candidate::Id("i-0123456789abcdef0".into()), tag("Role", "jump")]
-    );
+    assert_eq!(web.remote, Remote { host: None, port: 8080 });
+    assert_eq!(web.targets, [Candidate::Id("i-0123456789abcdef0".into()), tag("Role", "jump")]);
     assert_eq!(web.scope.profile.as_deref(), Some("prod"));
     assert_eq!(web.scope.region.as_deref(), Some("eu-west-1"));
     assert_eq!(web.scope.endpoints.ssm.as_deref(), Some("http://127.0.0.1:8129"));
@@ -163,11 +144,8 @@ fn includes_bring_their_tunnels_inherit_defaults_and_may_not_redefine() {
         "include = [\"config.toml\"]\n[defaults]\nregion = \"us-east-1\"\n[tunnels.theirs]\nremote = 1\nlocal = 1002\n",
     );
     let config = load(&folder.path().join("config.toml")).unwrap_or_else(|errors| panic!("{errors}"));
-    let regions: Vec<_> = config
-        .tunnels
-        .iter()
-        .map(|tunnel| (tunnel.name.as_str(), tunnel.scope.region.as_deref()))
-        .collect();
+    let regions: Vec<_> =
+        config.tunnels.iter().map(|tunnel| (tunnel.name.as_str(), tunnel.scope.region.as_deref())).collect();
     assert_eq!(regions, [("mine", Some("eu-west-1")), ("theirs", Some("us-east-1"))]);
     assert_eq!(config.files.len(), 2);
 

@@ -10,8 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tunnels_api::{
-    Client, ClientError, DaemonEvent, DaemonVersion, StopRequest, TargetState, Timestamp,
-    TunnelState, TunnelStatus,
+    Client, ClientError, DaemonEvent, DaemonVersion, StopRequest, TargetState, Timestamp, TunnelState, TunnelStatus,
 };
 
 fn folder() -> TempDir {
@@ -63,11 +62,7 @@ impl Daemon {
         let instance = Instance::claim(folder.path()).expect("claims");
         let socket = instance.socket().to_owned();
         let board = StatusBoard::new();
-        board.add(
-            status("orders-db", TunnelState::Connecting),
-            Arc::new(Gauges::default()),
-            Instant::now(),
-        );
+        board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()), Instant::now());
         let (commands, mut queue) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(async move {
             while let Some(command) = queue.recv().await {
@@ -94,14 +89,7 @@ impl Daemon {
         let handle = DaemonHandle::new(commands, board.clone(), version);
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(instance.serve(handle, shutdown.clone()));
-        Self {
-            board,
-            client: Client::new(&socket),
-            shutdown,
-            serving,
-            socket,
-            _folder: folder,
-        }
+        Self { board, client: Client::new(&socket), shutdown, serving, socket, _folder: folder }
     }
 
     /// What curl would see: status line and body.
@@ -133,10 +121,7 @@ async fn a_second_daemon_is_refused_and_the_first_is_named() {
     let folder = folder();
     let first = Instance::claim(folder.path()).unwrap();
     let error = Instance::claim(folder.path()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("a daemon is already running (pid {})", std::process::id())
-    );
+    assert_eq!(error.to_string(), format!("a daemon is already running (pid {})", std::process::id()));
     assert!(first.socket().exists());
 }
 
@@ -147,9 +132,7 @@ async fn a_stale_socket_is_replaced() {
     drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
     assert!(stale.exists());
     let instance = Instance::claim(folder.path()).unwrap();
-    UnixStream::connect(instance.socket())
-        .await
-        .expect("somebody listens");
+    UnixStream::connect(instance.socket()).await.expect("somebody listens");
 }
 
 #[tokio::test]
@@ -165,11 +148,7 @@ async fn a_folder_that_others_can_write_to_is_refused_with_the_mend() {
 #[test]
 fn a_folder_of_another_user_is_refused() {
     let error = check_folder(Path::new("/run/x"), 1001, 0o40700, 1000).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("it belongs to user 1001, and you are 1000")
-    );
+    assert!(error.to_string().ends_with("it belongs to user 1001, and you are 1000"));
 }
 
 #[tokio::test]
@@ -192,14 +171,9 @@ async fn commands_reach_the_control_task() {
     let select = ["@db".to_owned()];
     assert_eq!(daemon.client.up(&select).await.unwrap().tunnels, ["@db"]);
     assert_eq!(daemon.client.down(&[]).await.unwrap().tunnels, [""; 0]);
-    assert_eq!(
-        daemon.client.restart("orders-db").await.unwrap().tunnels,
-        ["orders-db"]
-    );
+    assert_eq!(daemon.client.restart("orders-db").await.unwrap().tunnels, ["orders-db"]);
     for action in ["up", "down", "restart"] {
-        let answer = daemon
-            .raw(&format!("POST /v1/tunnels/orders-db/{action}"))
-            .await;
+        let answer = daemon.raw(&format!("POST /v1/tunnels/orders-db/{action}")).await;
         assert!(answer.ends_with(r#"{"tunnels":["orders-db"]}"#), "{answer}");
         let answer = daemon.raw(&format!("POST /v1/tunnels/*/{action}")).await;
         assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
@@ -214,16 +188,10 @@ async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
     let daemon = Daemon::start();
     let mut events = daemon.client.events().await.unwrap();
     let snapshot = vec![status("orders-db", TunnelState::Connecting)];
-    assert_eq!(
-        events.next().await.unwrap().unwrap(),
-        DaemonEvent::Snapshot { tunnels: snapshot }
-    );
+    assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Snapshot { tunnels: snapshot });
     let ready = status("orders-db", TunnelState::Ready);
     daemon.board.publish(ready.clone());
-    assert_eq!(
-        events.next().await.unwrap().unwrap(),
-        DaemonEvent::TunnelChanged { tunnel: ready }
-    );
+    assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::TunnelChanged { tunnel: ready });
     daemon.board.announce(DaemonEvent::Stopping);
     daemon.shutdown.cancel();
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Stopping);
@@ -239,9 +207,7 @@ async fn health_and_readiness() {
     let answer = daemon.raw("GET /readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.ends_with("orders-db connecting\n"), "{answer}");
-    daemon
-        .board
-        .publish(status("orders-db", TunnelState::Ready));
+    daemon.board.publish(status("orders-db", TunnelState::Ready));
     assert!(daemon.raw("GET /readyz").await.starts_with("HTTP/1.1 200"));
 }
 
@@ -250,10 +216,7 @@ async fn mistakes_are_answered_in_the_error_shape() {
     let daemon = Daemon::start();
     let answer = daemon.raw("GET /v2/tunnels").await;
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
-    assert!(
-        answer.contains(r#"{"error":{"code":"not-found""#),
-        "{answer}"
-    );
+    assert!(answer.contains(r#"{"error":{"code":"not-found""#), "{answer}");
     let answer = daemon.raw("GET /v1/up").await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert!(answer.contains(r#"{"error":{"code":"usage""#), "{answer}");

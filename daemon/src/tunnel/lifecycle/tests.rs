@@ -19,14 +19,8 @@ const ALL: [Phase; 14] = [
     Phase::Failed,
 ];
 
-const EAGER: Policy = Policy {
-    on_demand: false,
-    park_after: Some(Duration::from_secs(900)),
-};
-const ON_DEMAND: Policy = Policy {
-    on_demand: true,
-    park_after: None,
-};
+const EAGER: Policy = Policy { on_demand: false, park_after: Some(Duration::from_secs(900)) };
+const ON_DEMAND: Policy = Policy { on_demand: true, park_after: None };
 
 fn down(kind: CauseKind, retry: Retry) -> DownCause {
     DownCause::new(kind, retry, "test")
@@ -102,24 +96,13 @@ fn the_transition_table() {
         (
             In::Target(TargetState::Down),
             vec![
-                (
-                    &[Binding, PortTaken, Listening, StartWait, StartLogin, Failed],
-                    Down,
-                    &[Unbind],
-                ),
-                (
-                    &[Starting, Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
-                    Down,
-                    &[EndSession, Unbind],
-                ),
+                (&[Binding, PortTaken, Listening, StartWait, StartLogin, Failed], Down, &[Unbind]),
+                (&[Starting, Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], Down, &[EndSession, Unbind]),
             ],
         ),
         (In::Event(Event::Bound), vec![(&[Binding], Starting, &[StartSession])]),
         (In::Event(Event::BindFailed(cause())), vec![(&[Binding], PortTaken, &[])]),
-        (
-            In::Event(Event::Connection),
-            vec![(&[Listening], Starting, &[StartSession])],
-        ),
+        (In::Event(Event::Connection), vec![(&[Listening], Starting, &[StartSession])]),
         (In::Event(Event::SessionUp), vec![(&[Starting], Probing, &[Probe])]),
         (start_failed(Retry::Unreachable), vec![(&[Starting], StartWait, &[])]),
         (start_failed(Retry::Answered), vec![(&[Starting], StartWait, &[])]),
@@ -144,36 +127,18 @@ fn the_transition_table() {
         (resume_failed(Retry::Never), vec![(&[Resuming], Failed, &[EndSession])]),
         (
             In::Event(Event::SessionEnded(down(CauseKind::Other, Retry::Answered))),
-            vec![(
-                &[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
-                StartWait,
-                &[EndSession],
-            )],
+            vec![(&[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], StartWait, &[EndSession])],
         ),
         (
             In::Event(Event::SessionEnded(down(CauseKind::AgentTooOld, Retry::Never))),
-            vec![(
-                &[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
-                Failed,
-                &[EndSession],
-            )],
+            vec![(&[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], Failed, &[EndSession])],
         ),
         (
             In::Event(Event::SessionEnded(down(CauseKind::IdlePolicy, Retry::Answered))),
-            vec![(
-                &[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
-                Listening,
-                &[EndSession],
-            )],
+            vec![(&[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], Listening, &[EndSession])],
         ),
-        (
-            In::Event(Event::ProbePassed),
-            vec![(&[Probing, Ready, Degraded], Ready, &[])],
-        ),
-        (
-            In::Event(Event::RemoteAnswered),
-            vec![(&[Probing, Ready, Degraded], Ready, &[])],
-        ),
+        (In::Event(Event::ProbePassed), vec![(&[Probing, Ready, Degraded], Ready, &[])]),
+        (In::Event(Event::RemoteAnswered), vec![(&[Probing, Ready, Degraded], Ready, &[])]),
         (
             In::Event(Event::ProbeFailed(network())),
             vec![

@@ -1,0 +1,197 @@
+//! The daemon's control task: one select over commands, the signal to stop and the clock.
+//!
+//! It never awaits AWS or a tunnel while it runs, so no command waits for another. Everything it starts has
+//! ended when it returns.
+
+use crate::aws::AwsConnector;
+use crate::clock;
+use crate::config::{self, Config, ConfigErrors};
+use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle};
+use crate::ipc::{ClaimError, Instance};
+use crate::state::{Leftover, StateFile};
+use crate::status::StatusBoard;
+use crate::supervisor::Supervisor;
+use crate::tunnel::Surroundings;
+use futures_util::future::join_all;
+use ssm_session::Tls;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tunnels_api::{DaemonEvent, DaemonVersion};
+
+/// How long open connections may go on at the end, unless the command to stop says otherwise.
+pub const DRAIN: Duration = Duration::from_secs(5);
+/// How often byte counters are turned into rates.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// For the sessions that a crashed daemon left; they end by themselves if this does not work.
+const LEFTOVERS: Duration = Duration::from_secs(30);
+
+/// What a daemon runs with.
+#[derive(Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config_path: PathBuf,
+    /// Where the socket is.
+    pub runtime_dir: PathBuf,
+    /// Where it remembers things over its own end.
+    pub state_dir: PathBuf,
+    /// The way to AWS.
+    pub connector: Arc<dyn AwsConnector>,
+    /// Trust for the data channels.
+    pub tls: Tls,
+    /// How long open connections may go on at the end.
+    pub drain: Duration,
+    /// The version to report.
+    pub version: String,
+}
+
+/// Why a daemon could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration is missing or invalid.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Another daemon has the folder, or the folder is no good.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The state folder cannot be used.
+    #[error("the state folder {} cannot be used: {source}", path.display())]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A daemon that is ready to serve.
+#[derive(Debug)]
+pub struct Daemon {
+    handle: DaemonHandle,
+    commands: mpsc::Receiver<DaemonCommand>,
+    instance: Instance,
+    config: Config,
+    around: Surroundings,
+    drain: Duration,
+}
+
+impl Daemon {
+    /// Reads the configuration, becomes the daemon of the folder and binds the socket. Clients may connect
+    /// from here on; they are answered once it runs.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let config = config::load(&options.config_path)?;
+        let instance = Instance::claim(&options.runtime_dir)?;
+        let state = StateFile::open(&options.state_dir)
+            .map_err(|source| StartError::State { path: options.state_dir.clone(), source })?;
+        let board = StatusBoard::new();
+        let (sender, commands) = mpsc::channel(COMMAND_QUEUE);
+        let version = DaemonVersion {
+            version: options.version,
+            pid: std::process::id(),
+            socket: instance.socket().display().to_string(),
+            config: Some(config.path.display().to_string()),
+            aws_environment: tunnels_api::aws_environment(std::env::vars()),
+        };
+        Ok(Self {
+            handle: DaemonHandle::new(sender, board.clone(), version),
+            commands,
+            instance,
+            config,
+            around: Surroundings { aws: options.connector, tls: options.tls, board, state },
+            drain: options.drain,
+        })
+    }
+
+    /// The way to it from within the process.
+    pub fn handle(&self) -> DaemonHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until `shutdown` or the command to stop; then everything has ended.
+    ///
+    /// # Errors
+    /// The socket could not be served.
+    pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
+        let Self { handle, mut commands, instance, config, around, drain } = self;
+        let board = around.board.clone();
+        let state = around.state.clone();
+        let serving_ends = CancellationToken::new();
+        let server = tokio::spawn(instance.serve(handle, serving_ends.clone()));
+        let writer = {
+            let state = state.clone();
+            tokio::spawn(async move { state.keep_written().await })
+        };
+        // Taken before any tunnel opens a session of its own.
+        let leftovers = state.sessions();
+        let cleaner = tokio::spawn(end_leftovers(leftovers, Arc::clone(&around.aws), state.clone()));
+        let mut supervisor = Supervisor::new(config, around);
+
+        let mut sample = interval(SAMPLE);
+        sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (drain, stopped) = loop {
+            tokio::select! {
+                // Cancel-safe, all three: a channel, a token and an interval.
+                command = commands.recv() => match command {
+                    Some(DaemonCommand::Up(select, reply)) => drop(reply.send(supervisor.up(&select))),
+                    Some(DaemonCommand::Down(select, reply)) => drop(reply.send(supervisor.down(&select))),
+                    Some(DaemonCommand::Restart(select, reply)) => drop(reply.send(supervisor.restart(&select))),
+                    Some(DaemonCommand::Stop(wanted, reply)) => break (wanted.unwrap_or(drain), Some(reply)),
+                    None => break (drain, None),
+                },
+                () = shutdown.cancelled() => break (drain, None),
+                _ = sample.tick() => board.sample(clock::now()),
+            }
+        };
+        tracing::info!(?drain, "stopping");
+        if let Some(reply) = stopped {
+            // Whoever asked may be gone.
+            let _ = reply.send(());
+        }
+        // Commands that still come are refused, those that wait are answered with "stopping".
+        drop(commands);
+        supervisor.stop(drain).await;
+        cleaner.abort();
+        writer.abort();
+        state.write();
+        board.announce(DaemonEvent::Stopping);
+        serving_ends.cancel();
+        server.await.map_err(io::Error::other)?
+    }
+}
+
+/// Starts a daemon and serves until `shutdown` or the command to stop.
+///
+/// # Errors
+/// [`StartError`], or that the socket could not be served.
+pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), StartError> {
+    let path = options.runtime_dir.clone();
+    let serving = Daemon::start(options)?.run(shutdown).await;
+    serving.map_err(|source| ClaimError::Io { action: "serve in", path, source }.into())
+}
+
+/// Terminates what a crashed daemon left open.
+async fn end_leftovers(leftovers: Vec<(String, Leftover)>, aws: Arc<dyn AwsConnector>, state: StateFile) {
+    let end = |(id, leftover): (String, Leftover)| {
+        let (aws, state) = (Arc::clone(&aws), state.clone());
+        async move {
+            let ended = async { aws.connect(&leftover.scope()).await?.terminate_session(&id).await };
+            match timeout(LEFTOVERS, ended).await {
+                Ok(Ok(()) | Err(crate::aws::AwsError::NoSuchSession(_))) => {
+                    tracing::info!(session = %id, tunnel = %leftover.tunnel, "ended a session that was left over");
+                    state.session_ended(&id);
+                }
+                Ok(Err(error)) => tracing::warn!(session = %id, %error, "a session that was left over stays"),
+                Err(_) => tracing::warn!(session = %id, "ending a session that was left over took too long"),
+            }
+        }
+    };
+    join_all(leftovers.into_iter().map(end)).await;
+}

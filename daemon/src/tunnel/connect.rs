@@ -1,0 +1,324 @@
+//! One attempt: from a tunnel's configuration to a session that carries, or from a lost websocket to a new
+//! one. And the way back: ending a session so that no orphan is left.
+//!
+//! Makes the calls in their order and says what failed. It never tries again by itself.
+
+use super::cause::{DownCause, Retry};
+use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession};
+use crate::config::TunnelConfig;
+use crate::state::StateFile;
+use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, Tls, connect as open_websocket};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+use tunnels_api::CauseKind;
+
+/// For name lookup, TCP, TLS and upgrade together. A network that needs longer will not carry a database.
+const WEBSOCKET: Duration = Duration::from_secs(15);
+/// From the open websocket to the end of the handshake; the agent may take seconds to start its worker.
+const ESTABLISHED: Duration = Duration::from_secs(30);
+/// For one call that ends a session, when nobody wants to wait any more.
+const TERMINATE: Duration = Duration::from_secs(5);
+
+const DOCUMENT_PORT: &str = "AWS-StartPortForwardingSession";
+const DOCUMENT_REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
+
+/// What all attempts of a tunnel need.
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) tunnel: Arc<TunnelConfig>,
+    pub(super) aws: Arc<dyn AwsConnector>,
+    pub(super) tls: Tls,
+    pub(super) state: StateFile,
+    api: Mutex<Option<Arc<dyn SsmApi>>>,
+}
+
+/// A session that is open.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    pub(super) session: Session,
+    pub(super) id: String,
+    pub(super) target: String,
+    pub(super) region: String,
+    url: StreamUrl,
+}
+
+/// Why a resume did not work.
+#[derive(Debug)]
+pub(super) enum ResumeError {
+    /// The session does not exist any more.
+    Ended(DownCause),
+    /// It may still.
+    Failed(DownCause),
+}
+
+impl From<AwsError> for ResumeError {
+    fn from(error: AwsError) -> Self {
+        match error {
+            AwsError::NoSuchSession(message) => Self::Ended(gone(&message)),
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+fn gone(message: &str) -> DownCause {
+    let text = match message {
+        "" => "the session does not exist any more".to_owned(),
+        message => format!("the session does not exist any more: {message}"),
+    };
+    DownCause::new(CauseKind::Other, Retry::Answered, text)
+}
+
+impl Connector {
+    pub(super) fn new(tunnel: Arc<TunnelConfig>, aws: Arc<dyn AwsConnector>, tls: Tls, state: StateFile) -> Self {
+        Self { tunnel, aws, tls, state, api: Mutex::new(None) }
+    }
+
+    /// Opens a session: the first candidate that is online carries it.
+    pub(super) async fn start(&self) -> Result<Live, DownCause> {
+        let api = self.api().await?;
+        let mut failure = None;
+        for candidate in &self.tunnel.targets {
+            match self.start_on(api.as_ref(), candidate).await {
+                Ok(live) => return Ok(live),
+                Err(down) => {
+                    tracing::debug!(target = %candidate, cause = %down.cause, "candidate does not carry");
+                    let try_next = matches!(down.cause.kind, CauseKind::TargetOffline | CauseKind::NoSuchTarget);
+                    // The first that might come back is the one to wait for.
+                    failure = match failure {
+                        Some(DownCause { retry: Retry::Never, .. }) | None => Some(down),
+                        earlier => earlier,
+                    };
+                    if !try_next {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| DownCause::new(CauseKind::Config, Retry::Never, "no target is configured")))
+    }
+
+    async fn start_on(&self, api: &dyn SsmApi, candidate: &Candidate) -> Result<Live, DownCause> {
+        let nodes = match self.noting_login(candidate.resolve(api).await)? {
+            Resolved::Nodes(nodes) => nodes,
+            Resolved::Nothing => {
+                let text = format!("no managed node has the tag {candidate}");
+                return Err(DownCause::new(CauseKind::NoSuchTarget, Retry::Answered, text)
+                    .with_next("check `target`, and the profile and region"));
+            }
+            Resolved::AllOffline(count) => {
+                let text = format!("none of the {count} nodes with {candidate} is online");
+                return Err(DownCause::new(CauseKind::TargetOffline, Retry::Answered, text));
+            }
+        };
+        let mut failure = None;
+        for target in nodes {
+            match self.start_at(api, target).await {
+                Err(down) if down.cause.kind == CauseKind::TargetOffline => failure = Some(down),
+                done => return done,
+            }
+        }
+        Err(failure.unwrap_or_else(|| gone("")))
+    }
+
+    async fn start_at(&self, api: &dyn SsmApi, target: String) -> Result<Live, DownCause> {
+        let request = request(&self.tunnel, target.clone());
+        let grant = self.noting_login(api.start_session(request).await)?;
+        let id = grant.session_id.clone();
+        // From here on there is a session to be ended, whatever happens.
+        self.state.session_opened(&id, &self.tunnel);
+        match self.establish(api, grant, target).await {
+            Ok(live) => Ok(live),
+            Err(down) => {
+                self.terminate(api, &id).await;
+                Err(down)
+            }
+        }
+    }
+
+    async fn establish(&self, api: &dyn SsmApi, grant: SessionGrant, target: String) -> Result<Live, DownCause> {
+        let url = self.stream_url(api, &grant.stream_url)?;
+        let transport = self.websocket(api, &url).await?;
+        let session = Session::client(ssm_proto::Config::default());
+        session.attach(transport, grant.token);
+        match timeout(ESTABLISHED, established(&session)).await {
+            Ok(result) => result?,
+            Err(_) => {
+                let text = "the agent did not answer the session's first messages";
+                return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
+            }
+        }
+        Ok(Live { session, id: grant.session_id, target, region: api.region(), url })
+    }
+
+    /// Gets a new websocket for a session whose own was lost. That something is heard on it is seen by the
+    /// session's status.
+    pub(super) async fn resume(&self, live: &Live) -> Result<StreamUrl, ResumeError> {
+        let api = self.api().await.map_err(ResumeError::Failed)?;
+        let grant = match self.noting_login_error(api.resume_session(&live.id).await)? {
+            Some(grant) if !grant.token.is_empty() => grant,
+            _ => return Err(ResumeError::Ended(gone("it has timed out"))),
+        };
+        // docs/protocol.md §7.7: the returned URL replaces the old one, unless it is empty.
+        let url = if grant.stream_url.is_empty() {
+            live.url.clone()
+        } else {
+            self.stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::Failed)?
+        };
+        let transport = self.websocket(api.as_ref(), &url).await.map_err(ResumeError::Failed)?;
+        live.session.attach(transport, grant.token);
+        Ok(url)
+    }
+
+    /// Ends a session: the agent is told on the channel, the service by a call (docs/protocol.md §6.8).
+    pub(super) async fn end(&self, live: Live) {
+        live.session.terminate().await;
+        if let Ok(api) = self.api().await {
+            self.terminate(api.as_ref(), &live.id).await;
+        }
+    }
+
+    async fn terminate(&self, api: &dyn SsmApi, id: &str) {
+        match timeout(TERMINATE, api.terminate_session(id)).await {
+            Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => self.state.session_ended(id),
+            // It stays in the state file: the next start ends it.
+            Ok(Err(error)) => tracing::warn!(session = id, %error, "the session could not be terminated"),
+            Err(_) => tracing::warn!(session = id, "terminating the session took too long"),
+        }
+    }
+
+    fn stream_url(&self, api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
+        let foreign = |error: ssm_session::StreamUrlError| {
+            DownCause::new(CauseKind::Protocol, Retry::Answered, format!("the stream URL is refused: {error}"))
+        };
+        let url = StreamUrl::parse(url).map_err(foreign)?;
+        match &self.tunnel.scope.endpoints.ssmmessages {
+            Some(endpoint) => url.with_endpoint(endpoint).map_err(foreign),
+            None => {
+                url.check_belongs_to(&api.region(), api.endpoint().as_deref()).map_err(foreign)?;
+                Ok(url)
+            }
+        }
+    }
+
+    async fn websocket(&self, api: &dyn SsmApi, url: &StreamUrl) -> Result<ssm_session::Transport, DownCause> {
+        let credentials = self.noting_login(api.credentials().await)?;
+        let request =
+            Connect { url, signing: Some((credentials, api.region())), tls: self.tls.clone(), timeout: WEBSOCKET };
+        open_websocket(request).await.map_err(|error| {
+            if matches!(error, ConnectError::Http { status: 401 | 403, .. }) {
+                // docs/protocol.md §2.6: signature, IAM or token. The next try has fresh credentials.
+                self.forget_api();
+            }
+            websocket_failed(&error)
+        })
+    }
+
+    /// The client, made once and again after a login was missing.
+    async fn api(&self) -> Result<Arc<dyn SsmApi>, DownCause> {
+        let made = self.lock_api().clone();
+        if let Some(api) = made {
+            return Ok(api);
+        }
+        let api = self.aws.connect(&self.tunnel.scope).await?;
+        *self.lock_api() = Some(Arc::clone(&api));
+        Ok(api)
+    }
+
+    fn forget_api(&self) {
+        *self.lock_api() = None;
+    }
+
+    fn lock_api(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn SsmApi>>> {
+        self.api.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client that ran out of credentials is made anew: it may hold on to what it once read.
+    fn noting_login_error<T>(&self, result: Result<T, AwsError>) -> Result<T, AwsError> {
+        if result.as_ref().is_err_and(AwsError::needs_login) {
+            self.forget_api();
+        }
+        result
+    }
+
+    fn noting_login<T>(&self, result: Result<T, AwsError>) -> Result<T, DownCause> {
+        Ok(self.noting_login_error(result)?)
+    }
+}
+
+impl Live {
+    /// Takes over where the data channel is now.
+    pub(super) fn moved_to(&mut self, url: StreamUrl) {
+        self.url = url;
+    }
+}
+
+/// What to ask for: the document that fits the remote, its parameters as lists (docs/protocol.md §1.2).
+fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
+    let list = |value: &str| vec![value.to_owned()];
+    let mut parameters = BTreeMap::from([("portNumber".to_owned(), list(&tunnel.remote.port.to_string()))]);
+    let mut document = DOCUMENT_PORT;
+    if let Some(host) = &tunnel.remote.host {
+        parameters.insert("host".to_owned(), list(host));
+        document = DOCUMENT_REMOTE;
+    }
+    StartSession {
+        target,
+        document: tunnel.document.clone().unwrap_or_else(|| document.to_owned()),
+        parameters,
+        reason: tunnel.reason.clone(),
+    }
+}
+
+/// Waits until data may flow. A websocket lost before that is not worth resuming.
+async fn established(session: &Session) -> Result<(), DownCause> {
+    let mut status = session.status();
+    loop {
+        match &*status.borrow_and_update() {
+            SessionStatus::Established => return Ok(()),
+            SessionStatus::Closed(reason) => return Err(DownCause::from_close(reason)),
+            SessionStatus::Detached { reason } => return Err(channel_lost(reason.as_ref())),
+            _ => {}
+        }
+        if status.changed().await.is_err() {
+            return Err(gone(""));
+        }
+    }
+}
+
+/// Why a websocket that was open is not any more.
+pub(super) fn channel_lost(reason: &ssm_session::TransportError) -> DownCause {
+    let kind = match reason {
+        ssm_session::TransportError::Closed { .. } => CauseKind::ServiceRecycle,
+        _ => CauseKind::Network,
+    };
+    DownCause::new(kind, Retry::Unreachable, chain(reason))
+}
+
+fn websocket_failed(error: &ConnectError) -> DownCause {
+    let text = chain(error);
+    match error {
+        ConnectError::Http { status: 401 | 403, .. } => DownCause::new(CauseKind::AccessDenied, Retry::Answered, text)
+            .with_next("ask for ssmmessages:OpenDataChannel on your sessions, and check this machine's clock"),
+        ConnectError::Http { .. } => DownCause::new(CauseKind::ServiceError, Retry::Answered, text),
+        ConnectError::Sign(_) => DownCause::new(CauseKind::Credentials, Retry::Login, text),
+        _ => DownCause::new(CauseKind::Network, Retry::Unreachable, text),
+    }
+}
+
+/// An error with all that caused it; no text in the chain repeats another.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The local port: bound while the tunnel is up, every connection handed to a task of its own.
+//!
+//! Owns the sockets and the tasks of the connections; dropping it closes the port and ends them all. It
+//! never fails once bound: an error of accepting is waited out.
+
+use super::forward::{Shared, forward};
+use super::local_stream::LocalStream;
+use crate::config::LocalAddr;
+use crate::proc_net;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+use tunnels_api::{Cause, CauseKind};
+
+/// After an error of `accept` (no descriptors left) a pause, or the loop would spin until one is free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound local address.
+#[derive(Debug)]
+pub(super) struct Listener {
+    accepting: JoinSet<()>,
+    connections: TaskTracker,
+    /// Dropped with the listener, which ends the connections.
+    _cancel: tokio_util::sync::DropGuard,
+    /// To be removed with the listener.
+    socket_file: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// Binds; the error says who holds the address, where that can be told.
+    pub(super) async fn bind(local: &LocalAddr, shared: &Shared) -> Result<Self, Cause> {
+        let sockets = sockets(local).await.map_err(|(addr, error)| taken(&addr, &error))?;
+        let connections = TaskTracker::new();
+        let token = tokio_util::sync::CancellationToken::new();
+        let mut accepting = JoinSet::new();
+        for socket in sockets {
+            let (shared, connections, token) = (shared.clone(), connections.clone(), token.clone());
+            accepting.spawn(async move {
+                loop {
+                    match accept(&socket).await {
+                        Ok(stream) => {
+                            let (shared, token) = (shared.clone(), token.clone());
+                            connections.spawn(async move {
+                                token.run_until_cancelled(forward(stream, shared)).await;
+                            });
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept a connection; trying again");
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                        }
+                    }
+                }
+            });
+        }
+        Ok(Self {
+            accepting,
+            connections,
+            _cancel: token.drop_guard(),
+            socket_file: match local {
+                LocalAddr::Unix(path) => Some(path.clone()),
+                LocalAddr::Loopback(_) | LocalAddr::Ip(_) => None,
+            },
+        })
+    }
+
+    /// Accepts no more; open connections go on. The future is ready when the last of them has ended.
+    pub(super) fn drain(&mut self) -> impl Future<Output = ()> + use<> {
+        self.accepting.abort_all();
+        self.remove_file();
+        self.connections.close();
+        let connections = self.connections.clone();
+        async move { connections.wait().await }
+    }
+
+    fn remove_file(&mut self) {
+        if let Some(path) = self.socket_file.take() {
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.remove_file();
+    }
+}
+
+async fn accept(socket: &Socket) -> io::Result<LocalStream> {
+    match socket {
+        Socket::Tcp(listener) => Ok(LocalStream::tcp(listener.accept().await?.0)),
+        Socket::Unix(listener) => Ok(LocalStream::unix(listener.accept().await?.0)),
+    }
+}
+
+async fn sockets(local: &LocalAddr) -> Result<Vec<Socket>, (LocalAddr, io::Error)> {
+    match local {
+        LocalAddr::Unix(path) => match bind_unix(path).await {
+            Ok(listener) => Ok(vec![Socket::Unix(listener)]),
+            Err(error) => Err((local.clone(), error)),
+        },
+        LocalAddr::Ip(addr) => match TcpListener::bind(addr).await {
+            Ok(listener) => Ok(vec![Socket::Tcp(listener)]),
+            Err(error) => Err((local.clone(), error)),
+        },
+        LocalAddr::Loopback(port) => {
+            let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), *port);
+            let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), *port);
+            let first = TcpListener::bind(v4).await.map_err(|error| (local.clone(), error))?;
+            let mut sockets = vec![Socket::Tcp(first)];
+            match TcpListener::bind(v6).await {
+                Ok(second) => sockets.push(Socket::Tcp(second)),
+                // Half a port would send `localhost` to whoever holds the other half.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    return Err((LocalAddr::Ip(v6), error));
+                }
+                Err(error) => tracing::debug!(%error, "no IPv6 loopback on this machine"),
+            }
+            Ok(sockets)
+        }
+    }
+}
+
+/// A socket file that nobody answers on is left over from a crash and is taken over.
+async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let listener = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            match UnixStream::connect(path).await {
+                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {}
+                _ => return Err(error),
+            }
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)?
+        }
+        bound => bound?,
+    };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
+    let port = match local {
+        LocalAddr::Loopback(port) => Some(*port),
+        LocalAddr::Ip(addr) => Some(addr.port()),
+        LocalAddr::Unix(_) => None,
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let holder = port
+                .and_then(proc_net::listener_on)
+                .map_or_else(|| "another program".to_owned(), |holder| format!("`{holder}`"));
+            Cause::new(CauseKind::PortTaken, format!("{local} is held by {holder}"))
+                .with_next("stop it, or choose another `local`; it is tried again every 5 s")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}"))
+                .with_next("choose a port above 1023, or a folder you may write to")
+        }
+        _ => Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}")).with_next("check `local`"),
+    }
+}

@@ -1,0 +1,105 @@
+//! One accepted local connection, over TCP or a Unix socket: bytes, reset, and who is at the other end.
+
+use futures_util::FutureExt as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// The local side of a forwarded connection. Dropping it resets the connection: an application must not
+/// take the end of a session for the end of an answer. Only [`LocalStream::close`] ends it in good order.
+#[derive(Debug)]
+pub(super) struct LocalStream {
+    socket: Socket,
+    in_order: bool,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl LocalStream {
+    /// Takes an accepted TCP connection. What an application writes is sent on at once.
+    pub(super) fn tcp(stream: TcpStream) -> Self {
+        // Fails only on a connection that is gone already, which the first read will tell.
+        drop(stream.set_nodelay(true));
+        Self { socket: Socket::Tcp(stream), in_order: false }
+    }
+
+    /// Takes an accepted connection of a Unix socket.
+    pub(super) fn unix(stream: UnixStream) -> Self {
+        Self { socket: Socket::Unix(stream), in_order: false }
+    }
+
+    /// The application's address and ours; none for a Unix socket.
+    pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match &self.socket {
+            Socket::Tcp(stream) => stream.peer_addr().ok().zip(stream.local_addr().ok()),
+            Socket::Unix(_) => None,
+        }
+    }
+
+    /// Whether a Unix socket's peer has closed both directions. TCP does not tell on this side.
+    pub(super) fn peer_has_hung_up(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(_) => false,
+            Socket::Unix(stream) => stream
+                .ready(Interest::WRITABLE)
+                .now_or_never()
+                .is_some_and(|ready| ready.map_or(true, |ready| ready.is_write_closed())),
+        }
+    }
+
+    /// Ends the connection with an end of file.
+    pub(super) fn close(mut self) {
+        self.in_order = true;
+    }
+
+    /// Ends the connection with an error, where the kind of socket has such an end.
+    pub(super) fn reset(self) {}
+}
+
+impl Drop for LocalStream {
+    fn drop(&mut self) {
+        if let (Socket::Tcp(stream), false) = (&self.socket, self.in_order) {
+            drop(socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)));
+        }
+    }
+}
+
+impl AsyncRead for LocalStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for LocalStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! The one task of a tunnel: performs what the lifecycle decides, and tells it what came of it.
+//!
+//! It owns the listener, the session and the attempts under way, and writes the gate that connections wait
+//! at and the tunnel's status; nobody else does. It awaits nothing but its inputs: every call and every
+//! attempt is a task of its own, numbered, so that the result of one that was overtaken is recognised – and
+//! a session that such an attempt still opened is ended. Attempts are never cancelled for that reason.
+
+use super::cause::DownCause;
+use super::connect::{self, Connector, Live, ResumeError};
+use super::forward::{Gate, Shared};
+use super::lifecycle::{Action, Event, Lifecycle, Policy};
+use super::listener::Listener;
+use super::{Surroundings, TunnelCommand, described, initial_status, probe};
+use crate::clock;
+use crate::config::{KeepAlive, TunnelConfig};
+use crate::status::{Gauges, StatusBoard};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use ssm_session::{SessionStatus, StreamUrl};
+use std::future::{pending, ready};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+use tunnels_api::{Cause, TargetState, TunnelState, TunnelStatus};
+
+/// Connections tell of their begin, end and first answer; full, they wait a moment.
+const EVENT_QUEUE: usize = 64;
+/// At the end sessions are terminated in so much time, or the next start does it.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+/// Half of the shortest idle timeout an account can have (docs/protocol.md §7.2).
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// What became of something that ran as a task of its own.
+#[derive(Debug)]
+enum Done {
+    Started(u64, Result<Live, DownCause>),
+    Resumed(u64, Result<StreamUrl, ResumeError>),
+    Probed(u64, Result<(), DownCause>),
+    Bound(u64, Result<Listener, Cause>),
+    /// A session was ended.
+    Ended,
+}
+
+#[derive(Debug)]
+pub(super) struct TunnelTask {
+    config: Arc<TunnelConfig>,
+    connector: Arc<Connector>,
+    board: StatusBoard,
+    gauges: Arc<Gauges>,
+    lifecycle: Lifecycle,
+    wanted: TargetState,
+    status: TunnelStatus,
+    commands: mpsc::Receiver<TunnelCommand>,
+    events: mpsc::Receiver<Event>,
+    gate: watch::Sender<Gate>,
+    shared: Shared,
+    listener: Option<Listener>,
+    live: Option<Live>,
+    session_status: Option<watch::Receiver<SessionStatus>>,
+    running: JoinSet<Done>,
+    /// The attempts whose results count; older ones were overtaken.
+    attempt: u64,
+    probing: u64,
+    binding: u64,
+}
+
+impl TunnelTask {
+    pub(super) fn new(
+        config: Arc<TunnelConfig>,
+        around: Surroundings,
+        gauges: Arc<Gauges>,
+        commands: mpsc::Receiver<TunnelCommand>,
+    ) -> Self {
+        let (events_in, events) = mpsc::channel(EVENT_QUEUE);
+        let (gate, gate_out) = watch::channel(Gate::closed());
+        let policy = Policy { on_demand: config.on_demand, park_after: config.park_after };
+        Self {
+            connector: Arc::new(Connector::new(Arc::clone(&config), around.aws, around.tls, around.state)),
+            lifecycle: Lifecycle::new(policy, seed(&config.name), clock::now()),
+            wanted: TargetState::Down,
+            status: initial_status(&config),
+            shared: Shared { gate: gate_out, events: events_in, gauges: Arc::clone(&gauges), hold: config.hold },
+            board: around.board,
+            config,
+            gauges,
+            commands,
+            events,
+            gate,
+            listener: None,
+            live: None,
+            session_status: None,
+            running: JoinSet::new(),
+            attempt: 0,
+            probing: 0,
+            binding: 0,
+        }
+    }
+
+    /// Runs until it is told to stop, or its handle is dropped.
+    pub(super) async fn run(mut self) {
+        let mut draining: Option<BoxFuture<'static, ()>> = None;
+        loop {
+            self.settle();
+            let wake_at = self.lifecycle.poll_timeout().map(tokio::time::Instant::from_std);
+            tokio::select! {
+                // All arms are cancel-safe: channels, a watch, a join set and timers lose nothing, and the drain
+                // is kept between turns.
+                () = or_never(draining.as_mut()) => return self.finish().await,
+                command = self.commands.recv(), if draining.is_none() => match command {
+                    Some(TunnelCommand::Up) => self.target(TargetState::Up),
+                    Some(TunnelCommand::Down) => self.target(TargetState::Down),
+                    Some(TunnelCommand::Restart) => {
+                        self.target(TargetState::Down);
+                        self.settle();
+                        self.target(TargetState::Up);
+                    }
+                    Some(TunnelCommand::Stop(drain)) => draining = Some(self.drain(drain)),
+                    None => return,
+                },
+                Some(event) = self.events.recv() => self.event(event),
+                Some(done) = self.running.join_next() => self.done(done),
+                status = changed(&mut self.session_status) => self.session_changed(status),
+                () = or_never(wake_at.map(sleep_until)) => self.lifecycle.handle_timeout(clock::now()),
+            }
+        }
+    }
+
+    fn target(&mut self, target: TargetState) {
+        self.wanted = target;
+        self.lifecycle.handle_target(target);
+    }
+
+    fn event(&mut self, event: Event) {
+        if let (Event::Streams(count), KeepAlive::Connected, Some(live)) = (&event, self.config.keep_alive, &self.live)
+        {
+            live.session.set_keep_alive((*count > 0).then_some(KEEP_ALIVE));
+        }
+        self.lifecycle.handle_event(event, clock::now());
+    }
+
+    /// Does all there is to do, then shows where that leads.
+    fn settle(&mut self) {
+        while let Some(action) = self.lifecycle.poll_action() {
+            tracing::debug!(?action, "next");
+            self.perform(action);
+        }
+        self.open_gate();
+        self.publish();
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Bind => {
+                self.binding += 1;
+                let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
+                self.spawn(async move { Done::Bound(number, Listener::bind(&config.local, &shared).await) });
+            }
+            Action::Unbind => {
+                self.binding += 1;
+                self.listener = None;
+            }
+            Action::StartSession => {
+                self.attempt += 1;
+                let (number, connector) = (self.attempt, Arc::clone(&self.connector));
+                self.spawn(async move { Done::Started(number, connector.start().await) });
+            }
+            Action::ResumeSession => {
+                self.attempt += 1;
+                let (number, connector) = (self.attempt, Arc::clone(&self.connector));
+                if let Some(live) = self.live.clone() {
+                    self.spawn(async move { Done::Resumed(number, connector.resume(&live).await) });
+                }
+            }
+            Action::EndSession => {
+                self.attempt += 1;
+                self.probing += 1;
+                self.session_status = None;
+                self.gauges.set_rtt_source(None);
+                if let Some(live) = self.live.take() {
+                    self.end(live);
+                }
+            }
+            Action::Probe => {
+                self.probing += 1;
+                if let Some(live) = &self.live {
+                    let (number, session) = (self.probing, live.session.clone());
+                    let config = Arc::clone(&self.config);
+                    self.spawn(async move {
+                        Done::Probed(number, probe::probe(config.probe, &config.remote, &session).await)
+                    });
+                }
+            }
+        }
+    }
+
+    fn spawn(&mut self, work: impl Future<Output = Done> + Send + 'static) {
+        self.running.spawn(tracing::Instrument::in_current_span(work));
+    }
+
+    fn end(&mut self, live: Live) {
+        let connector = Arc::clone(&self.connector);
+        self.spawn(async move {
+            connector.end(live).await;
+            Done::Ended
+        });
+    }
+
+    fn done(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "an attempt ended badly");
+                return;
+            }
+        };
+        let now = clock::now();
+        match done {
+            Done::Started(number, Ok(live)) if number == self.attempt => {
+                tracing::info!(session = %live.id, target = %live.target, "session open");
+                self.adopt(live);
+                self.lifecycle.handle_event(Event::SessionUp, now);
+            }
+            Done::Started(_, Ok(live)) => self.end(live),
+            Done::Started(number, Err(down)) if number == self.attempt => {
+                self.lifecycle.handle_event(Event::StartFailed(down), now);
+            }
+            Done::Resumed(number, result) if number == self.attempt => match result {
+                // Attached; that it carries is told by the session's status.
+                Ok(url) => {
+                    if let Some(live) = &mut self.live {
+                        live.moved_to(url);
+                    }
+                }
+                Err(ResumeError::Failed(down)) => self.lifecycle.handle_event(Event::ResumeFailed(down), now),
+                Err(ResumeError::Ended(down)) => self.lifecycle.handle_event(Event::SessionEnded(down), now),
+            },
+            Done::Probed(number, result) if number == self.probing => {
+                let event = match result {
+                    Ok(()) => Event::ProbePassed,
+                    Err(down) => Event::ProbeFailed(down),
+                };
+                self.lifecycle.handle_event(event, now);
+            }
+            Done::Bound(number, result) if number == self.binding => match result {
+                Ok(listener) => {
+                    self.listener = Some(listener);
+                    self.lifecycle.handle_event(Event::Bound, now);
+                }
+                Err(cause) => self.lifecycle.handle_event(Event::BindFailed(cause), now),
+            },
+            // Overtaken, or nothing to tell.
+            Done::Started(..) | Done::Resumed(..) | Done::Probed(..) | Done::Bound(..) | Done::Ended => {}
+        }
+    }
+
+    fn adopt(&mut self, live: Live) {
+        let session = live.session.clone();
+        self.gauges.set_rtt_source(Some(Box::new(move || session.stats().rtt)));
+        if self.config.keep_alive == KeepAlive::Always {
+            live.session.set_keep_alive(Some(KEEP_ALIVE));
+        }
+        let mut status = live.session.status();
+        // What it is now was seen by the attempt; a loss since then is a change to come.
+        let established = matches!(*status.borrow_and_update(), SessionStatus::Established);
+        if !established {
+            status.mark_changed();
+        }
+        self.session_status = Some(status);
+        self.live = Some(live);
+    }
+
+    fn session_changed(&mut self, status: SessionStatus) {
+        let event = match status {
+            SessionStatus::Established => Event::Resumed,
+            SessionStatus::Detached { reason } => {
+                self.probing += 1;
+                Event::ChannelLost(connect::channel_lost(reason.as_ref()))
+            }
+            SessionStatus::Closed(reason) => Event::SessionEnded(DownCause::from_close(&reason)),
+            SessionStatus::Opening | SessionStatus::Resuming => return,
+        };
+        self.lifecycle.handle_event(event, clock::now());
+    }
+
+    fn open_gate(&mut self) {
+        let admission = self.lifecycle.admission();
+        let ready = self.lifecycle.state() == TunnelState::Ready;
+        self.gate.send_if_modified(|gate| {
+            let session = self.live.as_ref().map(|live| &live.session);
+            // The session can only change by way of a phase that does not pass.
+            if gate.admission == admission && gate.ready == ready && gate.session.is_some() == session.is_some() {
+                return false;
+            }
+            *gate = Gate { admission, session: session.cloned(), ready };
+            true
+        });
+    }
+
+    fn publish(&mut self) {
+        let (sessions, resuming) = self.lifecycle.sessions();
+        let now = clock::now();
+        let state = self.lifecycle.state();
+        let live = self.live.as_ref();
+        let next = TunnelStatus {
+            state,
+            wanted: self.wanted,
+            cause: self.lifecycle.cause().cloned(),
+            target: Some(live.map_or_else(|| described(&self.config), |live| live.target.clone())),
+            region: live.map(|live| live.region.clone()).or_else(|| self.config.scope.region.clone()),
+            sessions,
+            sessions_resuming: resuming,
+            since: if state == self.status.state { self.status.since } else { clock::timestamp() },
+            retry_at: None,
+            ..self.status.clone()
+        };
+        let retry_at = self.lifecycle.retry_at();
+        // A date computed anew differs by what has passed meanwhile: that alone is no news.
+        let same = TunnelStatus { retry_at: None, ..self.status.clone() } == next
+            && retry_at.is_some() == self.status.retry_at.is_some();
+        if same {
+            return;
+        }
+        let next = TunnelStatus { retry_at: retry_at.map(|at| clock::timestamp_of(at, now)), ..next };
+        if next.state != self.status.state {
+            match &next.cause {
+                Some(cause) => tracing::info!(from = %self.status.state, to = %next.state, %cause, "state"),
+                None => tracing::info!(from = %self.status.state, to = %next.state, "state"),
+            }
+        }
+        self.status = next;
+        self.board.publish(self.status.clone());
+    }
+
+    /// Accepts no more; the future is ready when the open connections have ended, or `drain` is over.
+    fn drain(&mut self, drain: Duration) -> BoxFuture<'static, ()> {
+        let Some(listener) = &mut self.listener else {
+            return ready(()).boxed();
+        };
+        let drained = listener.drain();
+        async move {
+            if timeout(drain, drained).await.is_err() {
+                tracing::info!("connections are still open after the drain; they are reset");
+            }
+        }
+        .boxed()
+    }
+
+    /// Ends every session, those included that an attempt under way still opens.
+    async fn finish(mut self) {
+        self.target(TargetState::Down);
+        self.settle();
+        let last_calls = async {
+            while let Some(done) = self.running.join_next().await {
+                // Such an attempt is overtaken: this ends what it opened.
+                self.done(done);
+            }
+        };
+        if timeout(LAST_CALLS, last_calls).await.is_err() {
+            tracing::warn!("a session could not be terminated in time; the next start does it");
+        }
+    }
+}
+
+/// Jitter must differ between tunnels and between runs; the standard library's hash keys are random.
+fn seed(name: &str) -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), name)
+}
+
+async fn or_never(future: Option<impl Future<Output = ()>>) {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+/// The next status of the session there is.
+async fn changed(status: &mut Option<watch::Receiver<SessionStatus>>) -> SessionStatus {
+    if let Some(receiver) = status
+        && receiver.changed().await.is_ok()
+    {
+        return receiver.borrow_and_update().clone();
+    }
+    *status = None;
+    pending().await
+}

@@ -62,6 +62,8 @@ struct Step {
     deadline: Option<Instant>,
     /// The protocol has nothing more to send; unknown, so false, while the transport takes nothing.
     drained: bool,
+    /// The transport was not there before: it was never asked for frames.
+    is_new: bool,
     /// Replaced or lost: to be closed without the lock.
     old_link: Option<Link>,
     ending: bool,
@@ -103,7 +105,7 @@ impl Driver {
         }
         if let Some(link) = &mut self.link {
             let written = link.poll_write(cx).is_ready();
-            again |= link.is_broken() || (written && !step.drained) || (read_paused && self.wants_input);
+            again |= step.is_new || link.is_broken() || (written && !step.drained) || (read_paused && self.wants_input);
         }
         again |= self.timer.poll(cx, step.deadline).is_ready();
         if again { Turn::Again } else { Turn::Wait }
@@ -116,7 +118,8 @@ impl Driver {
         state.register_driver(cx.waker());
         let now = now();
         let mut old_link = None;
-        if state.generation != self.generation {
+        let is_new = state.generation != self.generation;
+        if is_new {
             // Frames of the old transport are void: whatever they were, its end will have them sent again.
             self.generation = state.generation;
             old_link = self.link.take();
@@ -143,7 +146,7 @@ impl Driver {
         self.shared.drain_events(state, &mut self.wakers);
         self.wants_input = state.proto.wants_input();
         state.input_paused = !self.wants_input;
-        Step { deadline, drained, old_link, ending: state.over.is_some() || state.abandoned }
+        Step { deadline, drained, is_new, old_link, ending: state.over.is_some() || state.abandoned }
     }
 
     /// Sends what is still there and says goodbye.

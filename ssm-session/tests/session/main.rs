@@ -1,0 +1,8 @@
+//! Client and agent sessions talking to each other, over memory and over real websockets on loopback.
+
+mod back_pressure;
+mod connecting;
+mod ending;
+mod harness;
+mod resuming;
+mod traffic;

@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_empty_payload_and_foreign_versions_are_accepted() {
-        assert!(ClientMessage::decode(sample(b"").encode()).is_ok());
+        assert!(ClientMessage::decode(&sample(b"").encode()).is_ok());
         let message = edited(|f| f[SCHEMA_VERSION..CREATED_DATE].copy_from_slice(&9u32.to_be_bytes())).unwrap();
         assert_eq!(message.schema_version, 9);
     }

@@ -34,6 +34,8 @@ pub struct Pair {
     pub client_events: VecDeque<Event>,
     /// The agent's.
     pub agent_events: VecDeque<Event>,
+    /// Every message sent since a test put `Some` here, with its sender and time.
+    pub trace: Option<Vec<(Instant, Side, ClientMessage)>>,
     started: Instant,
     client_connected: bool,
     agent_connected: bool,
@@ -65,6 +67,7 @@ impl Pair {
             now,
             client_events: VecDeque::new(),
             agent_events: VecDeque::new(),
+            trace: None,
             started: now,
             client_connected: false,
             agent_connected: false,
@@ -81,7 +84,7 @@ impl Pair {
         let established = self.run_until(Duration::from_mins(1), |pair| {
             pair.client.state() == SessionState::Established && pair.agent.state() == SessionState::Established
         });
-        assert!(established, "not established: client {:?}, agent {:?}", self.client.state(), self.agent.state());
+        assert!(established, "not established: client {:?}, agent {:?}", self.client_events, self.agent_events);
     }
 
     /// Loses one side's websocket, with everything that was on its way in either direction. What the other side sends
@@ -119,18 +122,8 @@ impl Pair {
 
     /// Sends what is due and moves to the next wake-up; false when nothing will ever happen by itself.
     pub fn step(&mut self) -> bool {
-        self.drain();
-        let arrivals = [
-            self.up.next_arrival().filter(|_| self.agent.wants_input()),
-            self.down.next_arrival().filter(|_| self.client.wants_input()),
-        ];
-        let timeouts = [self.client.poll_timeout(), self.agent.poll_timeout()];
-        let Some(next) = arrivals.into_iter().chain(timeouts).flatten().min() else { return false };
-        self.now = self.now.max(next);
-        self.deliver();
-        self.client.handle_timeout(self.now);
-        self.agent.handle_timeout(self.now);
-        self.drain();
+        let Some(next) = self.next_wake_up() else { return false };
+        self.move_to(next);
         true
     }
 
@@ -141,8 +134,9 @@ impl Pair {
             if condition(self) {
                 return true;
             }
-            if self.now >= end || !self.step() {
-                return condition(self);
+            match self.next_wake_up() {
+                Some(next) if next <= end => self.move_to(next),
+                _ => return condition(self),
             }
         }
     }
@@ -150,8 +144,8 @@ impl Pair {
     /// Lets `duration` of virtual time pass.
     pub fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
-        self.run_until(duration, |pair| pair.now >= end);
-        self.now = self.now.max(end);
+        self.run_until(duration, |_| false);
+        self.move_to(end);
     }
 
     /// Virtual time since the beginning.
@@ -223,6 +217,24 @@ impl Pair {
         }
     }
 
+    fn next_wake_up(&mut self) -> Option<Instant> {
+        self.drain();
+        let arrivals = [
+            self.up.next_arrival().filter(|_| self.agent.wants_input()),
+            self.down.next_arrival().filter(|_| self.client.wants_input()),
+        ];
+        let timeouts = [self.client.poll_timeout(), self.agent.poll_timeout()];
+        arrivals.into_iter().chain(timeouts).flatten().min()
+    }
+
+    fn move_to(&mut self, at: Instant) {
+        self.now = self.now.max(at);
+        self.deliver();
+        self.client.handle_timeout(self.now);
+        self.agent.handle_timeout(self.now);
+        self.drain();
+    }
+
     fn deliver(&mut self) {
         for _ in 0..TURN {
             if self.agent.wants_input()
@@ -240,17 +252,27 @@ impl Pair {
 
     fn drain(&mut self) {
         while let Some(frame) = self.client.poll_transmit(self.now) {
+            self.record(Side::Client, &frame);
             if self.agent_connected && is_relayed(&frame) {
                 self.up.send(frame, self.now);
             }
         }
         while let Some(frame) = self.agent.poll_transmit(self.now) {
+            self.record(Side::Agent, &frame);
             if self.client_connected && is_relayed(&frame) {
                 self.down.send(frame, self.now);
             }
         }
         self.client_events.extend(std::iter::from_fn(|| self.client.poll_event()));
         self.agent_events.extend(std::iter::from_fn(|| self.agent.poll_event()));
+    }
+
+    fn record(&mut self, side: Side, frame: &WsFrame) {
+        if let (Some(trace), WsFrame::Binary(bytes)) = (&mut self.trace, frame)
+            && let Ok(message) = ClientMessage::decode(bytes)
+        {
+            trace.push((self.now, side, message));
+        }
     }
 }
 

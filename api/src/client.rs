@@ -75,27 +75,18 @@ impl From<ClientError> for ApiError {
         match error {
             ClientError::Refused(refused) => refused,
             ClientError::Unreachable { ref source, .. } => {
-                let message = if error.is_unreachable() {
-                    error.to_string()
-                } else {
-                    format!("{error}: {source}")
-                };
+                let message = if error.is_unreachable() { error.to_string() } else { format!("{error}: {source}") };
                 ApiError::new(ErrorCode::DaemonUnreachable, message)
                     .with_hint("start it with `tunnels up` or `tunnels daemon`")
             }
-            ClientError::Silent { .. } => {
-                ApiError::new(ErrorCode::DaemonUnreachable, error.to_string()).with_hint(
-                    "it may hang: `tunnels daemon` after ending its process starts a new one",
-                )
-            }
+            ClientError::Silent { .. } => ApiError::new(ErrorCode::DaemonUnreachable, error.to_string())
+                .with_hint("it may hang: `tunnels daemon` after ending its process starts a new one"),
             ClientError::Broken(ref source) => {
                 ApiError::new(ErrorCode::DaemonUnreachable, format!("{error}: {source}"))
                     .with_hint("see whether it still runs: `tunnels version`")
             }
-            ClientError::Unintelligible(ref source) => {
-                ApiError::new(ErrorCode::Failed, format!("{error} ({source})"))
-                    .with_hint("restart the daemon: `tunnels stop`, then `tunnels up`")
-            }
+            ClientError::Unintelligible(ref source) => ApiError::new(ErrorCode::Failed, format!("{error} ({source})"))
+                .with_hint("restart the daemon: `tunnels stop`, then `tunnels up`"),
         }
     }
 }
@@ -103,9 +94,7 @@ impl From<ClientError> for ApiError {
 impl Client {
     /// A client for the daemon behind `socket`; connects with each request.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self {
-            socket: socket.into(),
-        }
+        Self { socket: socket.into() }
     }
 
     /// The socket this client talks to.
@@ -134,8 +123,7 @@ impl Client {
     /// # Errors
     /// [`ErrorCode::NoSuchTunnel`], and as every request.
     pub async fn restart(&self, name: &str) -> Result<Accepted, ClientError> {
-        self.post(&tunnel_path(name, "/restart"), &serde_json::json!({}))
-            .await
+        self.post(&tunnel_path(name, "/restart"), &serde_json::json!({})).await
     }
 
     /// `POST /v1/up`: wants these tunnels up; none selected means all with `auto`.
@@ -178,10 +166,7 @@ impl Client {
     /// As every request: see [`ClientError`].
     pub async fn events(&self) -> Result<Events, ClientError> {
         let response = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
-        Ok(Events {
-            body: response.into_body(),
-            reader: SseReader::default(),
-        })
+        Ok(Events { body: response.into_body(), reader: SseReader::default() })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -189,46 +174,26 @@ impl Client {
         read_json(response).await
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T, ClientError> {
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|e| ClientError::Broken(e.into()))?;
         let response = self.send(Method::POST, path, body.into()).await?;
         read_json(response).await
     }
 
     /// Connects, sends, and waits for the head of a successful answer.
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, ClientError> {
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(method, path, body)).await;
-        let response = answer.map_err(|_| ClientError::Silent {
-            socket: self.socket.clone(),
-        })??;
+        let response = answer.map_err(|_| ClientError::Silent { socket: self.socket.clone() })??;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(refusal(response).await)
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, ClientError> {
-        let stream =
-            UnixStream::connect(&self.socket)
-                .await
-                .map_err(|source| ClientError::Unreachable {
-                    socket: self.socket.clone(),
-                    source,
-                })?;
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| ClientError::Unreachable { socket: self.socket.clone(), source })?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| ClientError::Broken(e.into()))?;
@@ -241,10 +206,7 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|e| ClientError::Broken(e.into()))?;
-        sender
-            .send_request(request)
-            .await
-            .map_err(|e| ClientError::Broken(e.into()))
+        sender.send_request(request).await.map_err(|e| ClientError::Broken(e.into()))
     }
 }
 
@@ -266,9 +228,7 @@ impl Events {
             // Cancel-safe: a frame is either returned or still in the connection.
             match self.body.frame().await? {
                 Ok(frame) => {
-                    let fed = frame
-                        .data_ref()
-                        .map_or(Ok(()), |data| self.reader.feed(data));
+                    let fed = frame.data_ref().map_or(Ok(()), |data| self.reader.feed(data));
                     if let Err(error @ TooLarge) = fed {
                         return Some(Err(ClientError::Unintelligible(error.into())));
                     }
@@ -320,10 +280,7 @@ async fn refusal(response: Response<Incoming>) -> ClientError {
         _ => ErrorCode::Failed,
     };
     let text = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
-    ClientError::Refused(ApiError::new(
-        code,
-        format!("the daemon answered {status}: {text}"),
-    ))
+    ClientError::Refused(ApiError::new(code, format!("the daemon answered {status}: {text}")))
 }
 
 #[cfg(test)]
@@ -333,25 +290,16 @@ mod tests {
     #[test]
     fn names_are_percent_encoded() {
         assert_eq!(tunnel_path("orders-db", ""), "/v1/tunnels/orders-db");
-        assert_eq!(
-            tunnel_path("a b/ü", "/restart"),
-            "/v1/tunnels/a%20b%2F%C3%BC/restart"
-        );
+        assert_eq!(tunnel_path("a b/ü", "/restart"), "/v1/tunnels/a%20b%2F%C3%BC/restart");
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn no_socket_reads_as_unreachable_with_a_next_step() {
-        let error = Client::new("/nonexistent/daemon.sock")
-            .version()
-            .await
-            .unwrap_err();
+        let error = Client::new("/nonexistent/daemon.sock").version().await.unwrap_err();
         assert!(error.is_unreachable());
         let error = ApiError::from(error);
         assert_eq!(error.code, ErrorCode::DaemonUnreachable);
-        assert_eq!(
-            error.message,
-            "no daemon answers on /nonexistent/daemon.sock"
-        );
+        assert_eq!(error.message, "no daemon answers on /nonexistent/daemon.sock");
         assert!(error.hint.unwrap().contains("tunnels up"));
     }
 }

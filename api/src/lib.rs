@@ -29,9 +29,7 @@ pub use event::DaemonEvent;
 pub use selector::{Selector, SelectorError};
 pub use socket::{PlaceError, Places, socket_in};
 pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
-pub use types::{
-    Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels, Version, aws_environment,
-};
+pub use types::{Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels, Version, aws_environment};
 
 /// Re-exported so that both sides agree on one timestamp type.
 pub use jiff::Timestamp;

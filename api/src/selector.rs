@@ -69,15 +69,10 @@ impl Selector {
         selectors: &[String],
         tunnels: &[(&'a str, &[G])],
     ) -> Result<Vec<&'a str>, SelectorError> {
-        let parsed: Vec<Self> = selectors
-            .iter()
-            .map(|text| text.parse().unwrap_or_else(|never| match never {}))
-            .collect();
+        let parsed: Vec<Self> =
+            selectors.iter().map(|text| text.parse().unwrap_or_else(|never| match never {})).collect();
         for (selector, text) in parsed.iter().zip(selectors) {
-            if !tunnels
-                .iter()
-                .any(|(name, groups)| selector.matches(name, groups))
-            {
+            if !tunnels.iter().any(|(name, groups)| selector.matches(name, groups)) {
                 return Err(SelectorError {
                     selector: text.clone(),
                     similar: nearest(text, tunnels.iter().map(|(name, _)| *name)),
@@ -86,9 +81,7 @@ impl Selector {
         }
         Ok(tunnels
             .iter()
-            .filter(|(name, groups)| {
-                parsed.is_empty() || parsed.iter().any(|s| s.matches(name, groups))
-            })
+            .filter(|(name, groups)| parsed.is_empty() || parsed.iter().any(|s| s.matches(name, groups)))
             .map(|(name, _)| *name)
             .collect())
     }
@@ -153,11 +146,7 @@ fn edits(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    const TUNNELS: [(&str, &[&str]); 3] = [
-        ("orders-db", &["db", "orders"]),
-        ("billing-db", &["db"]),
-        ("cache", &[]),
-    ];
+    const TUNNELS: [(&str, &[&str]); 3] = [("orders-db", &["db", "orders"]), ("billing-db", &["db"]), ("cache", &[])];
 
     fn pick(selectors: &[&str]) -> Result<Vec<&'static str>, SelectorError> {
         let selectors: Vec<String> = selectors.iter().map(|s| (*s).to_owned()).collect();
@@ -167,10 +156,7 @@ mod tests {
     #[test]
     fn picks_by_name_group_and_glob_in_configured_order() {
         assert_eq!(pick(&[]).unwrap(), ["orders-db", "billing-db", "cache"]);
-        assert_eq!(
-            pick(&["cache", "orders-db"]).unwrap(),
-            ["orders-db", "cache"]
-        );
+        assert_eq!(pick(&["cache", "orders-db"]).unwrap(), ["orders-db", "cache"]);
         assert_eq!(pick(&["@db"]).unwrap(), ["orders-db", "billing-db"]);
         assert_eq!(pick(&["*-db"]).unwrap(), ["orders-db", "billing-db"]);
         assert_eq!(pick(&["cach?", "@orders"]).unwrap(), ["orders-db", "cache"]);
@@ -181,10 +167,7 @@ mod tests {
         let error = pick(&["order-db"]).unwrap_err();
         assert_eq!(error.to_string(), "no tunnel is named `order-db`");
         assert_eq!(error.similar.as_deref(), Some("orders-db"));
-        assert_eq!(
-            pick(&["@web"]).unwrap_err().to_string(),
-            "no tunnel is in the group `web`"
-        );
+        assert_eq!(pick(&["@web"]).unwrap_err().to_string(), "no tunnel is in the group `web`");
         assert_eq!(pick(&["x*"]).unwrap_err().similar, None);
     }
 

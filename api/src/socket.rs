@@ -29,9 +29,7 @@ pub enum PlaceError {
     #[error("there is no home directory to keep the daemon's socket in (HOME is not set)")]
     NoHome,
     /// The path does not fit into a socket address.
-    #[error(
-        "the socket path {path} is {length} bytes long, and the system allows at most {MAX_SOCKET_PATH}"
-    )]
+    #[error("the socket path {path} is {length} bytes long, and the system allows at most {MAX_SOCKET_PATH}")]
     TooLong {
         /// The path that would be needed.
         path: String,
@@ -59,25 +57,13 @@ impl Places {
     /// `TUNNELS_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/tunnels`, else beside the state. A relative XDG
     /// path is ignored, as its specification asks.
     fn resolve(var: impl Fn(&str) -> Option<OsString>, macos: bool) -> Result<Self, PlaceError> {
-        let set = |name: &str| {
-            var(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
-        let xdg = |name: &str| {
-            set(name)
-                .filter(|path| path.is_absolute())
-                .map(|path| path.join("tunnels"))
-        };
+        let set = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let xdg = |name: &str| set(name).filter(|path| path.is_absolute()).map(|path| path.join("tunnels"));
         // A later change of directory must not move the socket.
         let own = |name: &str| set(name).map(|path| std::path::absolute(&path).unwrap_or(path));
         let home_state = || {
             let home = set("HOME").ok_or(PlaceError::NoHome)?;
-            Ok(if macos {
-                home.join("Library/Application Support/tunnels")
-            } else {
-                home.join(".local/state/tunnels")
-            })
+            Ok(if macos { home.join("Library/Application Support/tunnels") } else { home.join(".local/state/tunnels") })
         };
 
         let state_dir = match own("TUNNELS_STATE_DIR").or_else(|| xdg("XDG_STATE_HOME")) {
@@ -88,10 +74,7 @@ impl Places {
             Some(dir) => dir,
             None => home_state()?,
         };
-        Ok(Self {
-            runtime_dir,
-            state_dir,
-        })
+        Ok(Self { runtime_dir, state_dir })
     }
 
     /// The path of the socket.
@@ -111,10 +94,7 @@ pub fn socket_in(runtime_dir: &Path) -> Result<PathBuf, PlaceError> {
     let path = runtime_dir.join(SOCKET);
     let length = path.as_os_str().len();
     if length > MAX_SOCKET_PATH {
-        return Err(PlaceError::TooLong {
-            path: path.display().to_string(),
-            length,
-        });
+        return Err(PlaceError::TooLong { path: path.display().to_string(), length });
     }
     Ok(path)
 }
@@ -124,46 +104,24 @@ mod tests {
     use super::*;
 
     fn resolve(vars: &[(&str, &str)], macos: bool) -> Result<Places, PlaceError> {
-        let vars: Vec<_> = vars
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), OsString::from(v)))
-            .collect();
-        Places::resolve(
-            |name| vars.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()),
-            macos,
-        )
+        let vars: Vec<_> = vars.iter().map(|(k, v)| ((*k).to_owned(), OsString::from(v))).collect();
+        Places::resolve(|name| vars.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()), macos)
     }
 
     #[test]
     fn own_variables_win_then_xdg_then_home() {
         let home = [("HOME", "/home/ada")];
         let places = resolve(&home, false).unwrap();
-        assert_eq!(
-            places.runtime_dir,
-            Path::new("/home/ada/.local/state/tunnels")
-        );
+        assert_eq!(places.runtime_dir, Path::new("/home/ada/.local/state/tunnels"));
         assert_eq!(places.state_dir, places.runtime_dir);
 
-        let xdg = [
-            ("HOME", "/home/ada"),
-            ("XDG_RUNTIME_DIR", "/run/user/1000"),
-            ("XDG_STATE_HOME", "relative/is/ignored"),
-        ];
+        let xdg =
+            [("HOME", "/home/ada"), ("XDG_RUNTIME_DIR", "/run/user/1000"), ("XDG_STATE_HOME", "relative/is/ignored")];
         let places = resolve(&xdg, false).unwrap();
-        assert_eq!(
-            places.socket().unwrap(),
-            Path::new("/run/user/1000/tunnels/daemon.sock")
-        );
-        assert_eq!(
-            places.state_dir,
-            Path::new("/home/ada/.local/state/tunnels")
-        );
+        assert_eq!(places.socket().unwrap(), Path::new("/run/user/1000/tunnels/daemon.sock"));
+        assert_eq!(places.state_dir, Path::new("/home/ada/.local/state/tunnels"));
 
-        let own = [
-            ("TUNNELS_RUNTIME_DIR", "/t/r"),
-            ("TUNNELS_STATE_DIR", "/t/s"),
-            ("XDG_RUNTIME_DIR", "/x"),
-        ];
+        let own = [("TUNNELS_RUNTIME_DIR", "/t/r"), ("TUNNELS_STATE_DIR", "/t/s"), ("XDG_RUNTIME_DIR", "/x")];
         let places = resolve(&own, false).unwrap();
         assert_eq!(places.socket().unwrap(), Path::new("/t/r/daemon.sock"));
         assert_eq!(places.state_dir, Path::new("/t/s"));
@@ -172,10 +130,7 @@ mod tests {
     #[test]
     fn macos_uses_application_support() {
         let places = resolve(&[("HOME", "/Users/ada")], true).unwrap();
-        assert_eq!(
-            places.runtime_dir,
-            Path::new("/Users/ada/Library/Application Support/tunnels")
-        );
+        assert_eq!(places.runtime_dir, Path::new("/Users/ada/Library/Application Support/tunnels"));
     }
 
     #[test]
@@ -187,18 +142,9 @@ mod tests {
     #[test]
     fn a_path_that_does_not_fit_says_its_length_and_the_limit() {
         let fits = "/".to_owned() + &"a".repeat(MAX_SOCKET_PATH - 1 - "/daemon.sock".len());
-        assert_eq!(
-            socket_in(Path::new(&fits)).unwrap().as_os_str().len(),
-            MAX_SOCKET_PATH
-        );
+        assert_eq!(socket_in(Path::new(&fits)).unwrap().as_os_str().len(), MAX_SOCKET_PATH);
         let error = socket_in(Path::new(&(fits + "a"))).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("{} bytes long", MAX_SOCKET_PATH + 1)),
-            "{error}"
-        );
-        assert!(
-            error.contains(&format!("at most {MAX_SOCKET_PATH}")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("{} bytes long", MAX_SOCKET_PATH + 1)), "{error}");
+        assert!(error.contains(&format!("at most {MAX_SOCKET_PATH}")), "{error}");
     }
 }

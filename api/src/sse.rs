@@ -42,18 +42,14 @@ impl SseReader {
                 if std::mem::replace(&mut self.has_data, true) {
                     self.data.push(b'\n');
                 }
-                self.data
-                    .extend_from_slice(value.strip_prefix(b" ").unwrap_or(value));
+                self.data.extend_from_slice(value.strip_prefix(b" ").unwrap_or(value));
             }
         }
         None
     }
 
     fn next_line(&mut self) -> Option<Vec<u8>> {
-        let Some(at) = self.buffer[self.searched..]
-            .iter()
-            .position(|&byte| byte == b'\n')
-        else {
+        let Some(at) = self.buffer[self.searched..].iter().position(|&byte| byte == b'\n') else {
             self.searched = self.buffer.len();
             return None;
         };

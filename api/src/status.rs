@@ -140,11 +140,7 @@ pub struct Cause {
 impl Cause {
     /// A cause with nothing for the user to do.
     pub fn new(kind: CauseKind, text: impl Into<String>) -> Self {
-        Self {
-            kind,
-            text: text.into(),
-            next: None,
-        }
+        Self { kind, text: text.into(), next: None }
     }
 
     /// Adds what the user can do about it.

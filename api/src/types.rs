@@ -3,6 +3,7 @@
 use crate::status::TunnelStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 /// The answer of `GET /v1/tunnels` and the output of `tunnels ls --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,13 +64,12 @@ pub struct Version {
     pub daemon: Option<DaemonVersion>,
 }
 
-/// Picks out of `vars` the AWS variables that decide where and as whom calls are made.
+/// Picks out of `vars`, usually [`std::env::vars_os`], the AWS variables that decide where and as whom
+/// calls are made.
 ///
 /// Values that are secret, or lead to a secret, are left out or reduced: of an access key id only
 /// the last four characters stay, which is enough to see that two shells differ.
-pub fn aws_environment(
-    vars: impl IntoIterator<Item = (String, String)>,
-) -> BTreeMap<String, String> {
+pub fn aws_environment(vars: impl IntoIterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
     const SHOWN: [&str; 7] = [
         "AWS_PROFILE",
         "AWS_REGION",
@@ -80,6 +80,7 @@ pub fn aws_environment(
         "AWS_ROLE_ARN",
     ];
     vars.into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(name, value)| {
             if SHOWN.contains(&name.as_str()) || name.starts_with("AWS_ENDPOINT_URL") {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tunnels_api::{
-    ApiError, Cause, CauseKind, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode, TargetState,
-    TunnelState, TunnelStatus, Tunnels, Version, aws_environment,
+    ApiError, Cause, CauseKind, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode, TargetState, TunnelState,
+    TunnelStatus, Tunnels, Version, aws_environment,
 };
 
 fn status() -> TunnelStatus {
@@ -62,9 +62,7 @@ fn ls() {
         "since": "2026-11-21T06:00:00Z",
         "retry_at": "2026-11-21T06:00:05Z",
     }]});
-    let tunnels = Tunnels {
-        tunnels: vec![status()],
-    };
+    let tunnels = Tunnels { tunnels: vec![status()] };
     assert_eq!(serde_json::to_value(&tunnels).unwrap(), full);
     assert_eq!(serde_json::from_value::<Tunnels>(full).unwrap(), tunnels);
 }
@@ -92,42 +90,24 @@ fn states_are_the_words_of_the_documentation() {
     let words: Vec<String> = TunnelState::ALL
         .iter()
         .map(|state| {
-            assert_eq!(
-                serde_json::to_value(state).unwrap(),
-                Value::from(state.as_str())
-            );
+            assert_eq!(serde_json::to_value(state).unwrap(), Value::from(state.as_str()));
             state.to_string()
         })
         .collect();
     assert_eq!(
         words,
-        [
-            "down",
-            "listening",
-            "connecting",
-            "ready",
-            "degraded",
-            "reconnecting",
-            "needs-login",
-            "failed"
-        ]
+        ["down", "listening", "connecting", "ready", "degraded", "reconnecting", "needs-login", "failed"]
     );
 }
 
 #[test]
 fn events_name_themselves() {
     let events = [
-        DaemonEvent::Snapshot {
-            tunnels: vec![status()],
-        },
+        DaemonEvent::Snapshot { tunnels: vec![status()] },
         DaemonEvent::TunnelChanged { tunnel: status() },
-        DaemonEvent::TunnelRemoved {
-            name: "orders-db".into(),
-        },
+        DaemonEvent::TunnelRemoved { name: "orders-db".into() },
         DaemonEvent::ConfigReloaded,
-        DaemonEvent::ConfigRejected {
-            report: "config.toml:3:1".into(),
-        },
+        DaemonEvent::ConfigRejected { report: "config.toml:3:1".into() },
         DaemonEvent::Stopping,
     ];
     for event in events {
@@ -139,11 +119,9 @@ fn events_name_themselves() {
 
 #[test]
 fn words_of_a_newer_daemon_are_read() {
-    let event: DaemonEvent =
-        serde_json::from_value(json!({"type": "moon-rose", "phase": "full"})).unwrap();
+    let event: DaemonEvent = serde_json::from_value(json!({"type": "moon-rose", "phase": "full"})).unwrap();
     assert_eq!(event, DaemonEvent::Unknown);
-    let cause: Cause =
-        serde_json::from_value(json!({"kind": "moon", "text": "t", "more": 1})).unwrap();
+    let cause: Cause = serde_json::from_value(json!({"kind": "moon", "text": "t", "more": 1})).unwrap();
     assert_eq!(cause.kind, CauseKind::Other);
     let code: ErrorCode = serde_json::from_value(json!("moon")).unwrap();
     assert_eq!(code, ErrorCode::Failed);
@@ -151,8 +129,7 @@ fn words_of_a_newer_daemon_are_read() {
 
 #[test]
 fn errors() {
-    let error =
-        ApiError::new(ErrorCode::NoSuchTunnel, "no tunnel is named `x`").with_hint("tunnels ls");
+    let error = ApiError::new(ErrorCode::NoSuchTunnel, "no tunnel is named `x`").with_hint("tunnels ls");
     assert_eq!(
         serde_json::to_value(ErrorBody { error }).unwrap(),
         json!({"error": {
@@ -176,27 +153,16 @@ fn errors() {
         ErrorCode::Failed,
     ];
     for code in codes {
-        assert_eq!(
-            serde_json::to_value(code).unwrap(),
-            Value::from(code.as_str())
-        );
+        assert_eq!(serde_json::to_value(code).unwrap(), Value::from(code.as_str()));
     }
 }
 
 #[test]
 fn version() {
-    let version = Version {
-        version: "0.1.0".into(),
-        commit: "unknown".into(),
-        daemon: None,
-    };
-    assert_eq!(
-        serde_json::to_value(&version).unwrap(),
-        json!({"version": "0.1.0", "commit": "unknown"})
-    );
+    let version = Version { version: "0.1.0".into(), commit: "unknown".into(), daemon: None };
+    assert_eq!(serde_json::to_value(&version).unwrap(), json!({"version": "0.1.0", "commit": "unknown"}));
     let daemon: DaemonVersion =
-        serde_json::from_value(json!({"version": "0.1.0", "pid": 7, "socket": "/run/d.sock"}))
-            .unwrap();
+        serde_json::from_value(json!({"version": "0.1.0", "pid": 7, "socket": "/run/d.sock"})).unwrap();
     assert_eq!((daemon.pid, daemon.config), (7, None));
 }
 
@@ -212,17 +178,10 @@ fn no_secret_of_the_environment_is_shown() {
         ("AWS_REGION", ""),
         ("HOME", "/home/ada"),
     ];
-    let shown = aws_environment(vars.map(|(k, v)| (k.to_owned(), v.to_owned())));
-    let shown: Vec<_> = shown
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
+    let shown = aws_environment(vars.map(|(k, v)| (k.into(), v.into())));
+    let shown: Vec<_> = shown.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(
         shown,
-        [
-            ("AWS_ACCESS_KEY_ID", "…MPLE"),
-            ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"),
-            ("AWS_PROFILE", "dev"),
-        ]
+        [("AWS_ACCESS_KEY_ID", "…MPLE"), ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"), ("AWS_PROFILE", "dev"),]
     );
 }

@@ -99,6 +99,11 @@ pub async fn json_lines(client: Client, select: &[String], out: &mut impl Write)
     }
 }
 
+/// How many columns the terminal has, if there is one.
+pub fn terminal_width() -> Option<u16> {
+    terminal::size().ok().map(|(width, _)| width)
+}
+
 /// A change as one line: time, name, state, cause.
 pub fn line(change: &Change, now: Timestamp) -> String {
     let state = change.to.map_or("removed", tunnels_api::TunnelState::as_str);

@@ -11,7 +11,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -20,6 +20,11 @@ use tunnels_api::{ApiError, ErrorCode, PlaceError};
 /// How long an answer that is under way at the end may take. Answers come from memory; only a client
 /// that does not read makes one slow.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// A daemon that ends removes its socket first and gives up its lock a moment later: so long whoever
+/// starts the next one at once may have to wait.
+const LAST_STEPS: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The pause after a failed accept, so that a lack of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -57,8 +62,8 @@ pub enum ClaimError {
     },
 }
 
-impl From<ClaimError> for ApiError {
-    fn from(error: ClaimError) -> Self {
+impl From<&ClaimError> for ApiError {
+    fn from(error: &ClaimError) -> Self {
         let message = error.to_string();
         match error {
             ClaimError::AlreadyRunning { .. } => Self::new(ErrorCode::AlreadyRunning, message)
@@ -103,7 +108,7 @@ impl Instance {
         let folder = fs::metadata(runtime_dir).map_err(at("look at", runtime_dir))?;
         check_folder(runtime_dir, folder.uid(), folder.mode(), ours)?;
 
-        let lock = take_lock(&runtime_dir.join("daemon.lock"))?;
+        let lock = take_lock(&runtime_dir.join("daemon.lock"), &socket)?;
         match fs::remove_file(&socket) {
             Ok(()) => debug!(socket = %socket.display(), "removed a stale socket"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -203,7 +208,7 @@ fn check_folder(folder: &Path, owner: u32, mode: u32, ours: u32) -> Result<(), C
 
 /// Locks the file and writes our process id into it. The file stays: removing it would let two
 /// processes lock two files of one name.
-fn take_lock(path: &Path) -> Result<File, ClaimError> {
+fn take_lock(path: &Path, socket: &Path) -> Result<File, ClaimError> {
     let at = |action| move |source| ClaimError::Io { action, path: path.to_owned(), source };
     let mut file = OpenOptions::new()
         .read(true)
@@ -213,15 +218,22 @@ fn take_lock(path: &Path) -> Result<File, ClaimError> {
         .mode(0o600)
         .open(path)
         .map_err(at("open the lock file"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            // The pid only makes the message better: without it there is still one.
-            let _ = file.take(32).read_to_string(&mut pid);
-            return Err(ClaimError::AlreadyRunning { pid: pid.trim().parse().ok() });
+    let patience = Instant::now() + LAST_STEPS;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            // Its holder has no socket: it is on its way out, or not yet there.
+            Err(TryLockError::WouldBlock) if !socket.exists() && Instant::now() < patience => {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // The pid only makes the message better: without it there is still one.
+                let _ = file.take(32).read_to_string(&mut pid);
+                return Err(ClaimError::AlreadyRunning { pid: pid.trim().parse().ok() });
+            }
+            Err(TryLockError::Error(source)) => return Err(at("lock")(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(at("lock")(source)),
     }
     file.set_len(0)
         .and_then(|()| file.rewind())

@@ -4,7 +4,6 @@ use super::*;
 use crate::handle::{COMMAND_QUEUE, DaemonCommand};
 use crate::status::{Gauges, StatusBoard};
 use std::sync::Arc;
-use std::time::Instant;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -126,6 +125,23 @@ async fn a_second_daemon_is_refused_and_the_first_is_named() {
 }
 
 #[tokio::test]
+async fn a_daemon_on_its_way_out_is_waited_for() {
+    let folder = folder();
+    let first = Instance::claim(folder.path()).unwrap();
+    fs::remove_file(first.socket()).unwrap();
+    let next = std::thread::spawn({
+        let runtime = tokio::runtime::Handle::current();
+        let path = folder.path().to_owned();
+        move || {
+            let _entered = runtime.enter();
+            Instance::claim(&path)
+        }
+    });
+    drop(first);
+    next.join().unwrap().expect("claims once the lock is free");
+}
+
+#[tokio::test]
 async fn a_stale_socket_is_replaced() {
     let folder = folder();
     let stale = tunnels_api::socket_in(folder.path()).unwrap();
@@ -141,7 +157,7 @@ async fn a_folder_that_others_can_write_to_is_refused_with_the_mend() {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     let error = Instance::claim(folder.path()).unwrap_err();
     assert!(error.to_string().ends_with("its mode is 0777"), "{error}");
-    let hint = ApiError::from(error).hint.unwrap();
+    let hint = ApiError::from(&error).hint.unwrap();
     assert_eq!(hint, format!("chmod 700 {}", folder.path().display()));
 }
 

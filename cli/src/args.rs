@@ -1,0 +1,135 @@
+//! The command line as clap reads it: the global options and the list of commands.
+//!
+//! Each command's own options are in its file in `command/`.
+
+use crate::command::{completions, config, daemon, down, ls, restart, sim, status, stop, up, version, wait};
+use crate::exit::{self, Exit};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use tunnels_api::ApiError;
+
+/// Keeps named AWS Session Manager port forwards alive: stable local ports that lead to databases,
+/// caches and endpoints in private networks.
+///
+/// Without a command it shows the tunnels, as `tunnels ls` does. Tunnels are picked by name, as
+/// @group or with a glob ('orders-*'); none picked means all.
+#[derive(Debug, Parser)]
+#[command(name = "tunnels", version, after_help = exit::HELP, propagate_version = true)]
+pub(crate) struct Args {
+    /// The configuration file [default: ~/.config/tunnels/config.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "TUNNELS_CONFIG", hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Bring tunnels up; starts the daemon if none runs
+    Up(up::Up),
+    /// Take tunnels down
+    Down(down::Down),
+    /// Close the sessions of tunnels and open new ones
+    Restart(restart::Restart),
+    /// List the tunnels
+    Ls(ls::Ls),
+    /// Show one tunnel in detail
+    Status(status::Status),
+    /// Wait until tunnels are in a state
+    Wait(wait::Wait),
+    /// Start the daemon
+    Daemon(daemon::Daemon),
+    /// Stop the daemon and end all its sessions
+    Stop(stop::Stop),
+    /// Check the configuration, or show where it is
+    Config(config::Config),
+    /// Run the simulated AWS side, to try the program without an account
+    Sim(Box<sim::Sim>),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Show the versions of this program and of the running daemon
+    Version(version::Version),
+}
+
+impl Args {
+    /// What to do: `ls` if nothing else was given.
+    pub(crate) fn chosen(&self) -> Command {
+        self.command.clone().unwrap_or_else(|| Command::Ls(ls::Ls::default()))
+    }
+}
+
+impl Command {
+    /// Whether results and errors are to be JSON.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Ls(ls) => ls.json,
+            Self::Status(status) => status.json,
+            Self::Version(version) => version.json,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
+        match self {
+            Self::Up(up) => up.run(config),
+            Self::Down(down) => down.run(config),
+            Self::Restart(restart) => restart.run(config),
+            Self::Ls(ls) => ls.run(config),
+            Self::Status(status) => status.run(config),
+            Self::Wait(wait) => wait.run(config),
+            Self::Daemon(daemon) => daemon.run(config),
+            Self::Stop(stop) => stop.run(config),
+            Self::Config(command) => command.run(config.as_deref()),
+            Self::Sim(sim) => sim.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Version(version) => version.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use std::time::Duration;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Args::try_parse_from(line.split(' ')).map(|args| args.chosen())
+    }
+
+    #[test]
+    fn no_command_lists() {
+        assert!(matches!(parse("tunnels").unwrap(), Command::Ls(ls) if ls.select.is_empty()));
+    }
+
+    #[test]
+    fn wait_takes_its_time_only_with_an_equals_sign() {
+        let Command::Up(up) = parse("tunnels up --wait orders-db").unwrap() else { panic!("up") };
+        assert_eq!((up.wait, up.select), (Some(Duration::from_secs(30)), vec!["orders-db".to_owned()]));
+        let Command::Up(up) = parse("tunnels up --wait=1m @db").unwrap() else { panic!("up") };
+        assert_eq!(up.wait, Some(Duration::from_mins(1)));
+        let Command::Up(up) = parse("tunnels up").unwrap() else { panic!("up") };
+        assert_eq!(up.wait, None);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "tunnels up --wait=soon",
+            "tunnels restart",
+            "tunnels wait orders-db --for sleeping",
+            "tunnels sim --listen nowhere",
+            "tunnels sim --node bastion",
+            "tunnels fly",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

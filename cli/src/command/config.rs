@@ -1,0 +1,52 @@
+//! `tunnels config`: where the configuration is, and whether it is sound.
+
+use crate::exit::Exit;
+use crate::output;
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+use tunnels_api::{ApiError, ErrorCode};
+use tunnels_daemon::config;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Action {
+    /// Report everything that is wrong with the configuration
+    Check,
+    /// Print where the configuration is
+    Path,
+}
+
+impl Config {
+    pub(crate) fn run(self, named: Option<&Path>) -> Result<Exit, ApiError> {
+        let path = find(named)?;
+        match self.action {
+            Action::Path => output::print(&format!("{}\n", path.display()))?,
+            Action::Check => {
+                let config = config::load(&path).map_err(|errors| invalid(&errors))?;
+                let count = config.tunnels.len();
+                let noun = if count == 1 { "tunnel" } else { "tunnels" };
+                output::print(&format!("{}: {count} {noun}, no mistakes\n", path.display()))?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The configuration file that is meant.
+pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, ApiError> {
+    config::find(named).ok_or_else(|| {
+        ApiError::new(ErrorCode::ConfigInvalid, "there is no home directory to look for a configuration in")
+            .with_hint("name one with --config or TUNNELS_CONFIG")
+    })
+}
+
+/// All mistakes as one error.
+pub(super) fn invalid(errors: &config::ConfigErrors) -> ApiError {
+    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    ApiError::new(ErrorCode::ConfigInvalid, errors.render(color))
+}

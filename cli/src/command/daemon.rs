@@ -1,0 +1,134 @@
+//! `tunnels daemon`: starts the daemon, in the background or, with `--foreground`, as this process.
+
+use super::{block_on, block_on_all_cores, config};
+use crate::exit::Exit;
+use crate::link::{self, Link};
+use crate::spawn::{self, Report};
+use crate::{logging, output};
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tunnels_api::{ApiError, ErrorCode};
+use tunnels_aws::SdkConnector;
+use tunnels_daemon::{DRAIN, Options, StartError, Tls};
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Daemon {
+    /// Stay in the foreground and log to standard error
+    #[arg(long)]
+    foreground: bool,
+    /// Tell on standard output, in one line of JSON, whether it came up
+    #[arg(long, hide = true, requires = "foreground")]
+    report: bool,
+}
+
+impl Daemon {
+    pub(crate) fn run(self, named: Option<PathBuf>) -> Result<Exit, ApiError> {
+        if !self.foreground {
+            return start_in_background(named);
+        }
+        logging::init("info");
+        let outcome = block_on_all_cores(self.serve(named));
+        if let (true, Err(error)) = (self.report, &outcome) {
+            Report::Error(error.clone()).write();
+        }
+        outcome
+    }
+
+    async fn serve(&self, named: Option<PathBuf>) -> Result<Exit, ApiError> {
+        let places = link::places()?;
+        // Before anything is opened: a signal from here on ends it in order.
+        let mut signals = Signals::listen()?;
+        let connector = SdkConnector::new().map_err(|error| {
+            ApiError::new(ErrorCode::Failed, format!("cannot prepare calls to AWS: {error}"))
+                .with_hint("look at AWS_CA_BUNDLE and the proxy variables")
+        })?;
+        let daemon = tunnels_daemon::Daemon::start(Options {
+            config_path: config::find(named.as_deref())?,
+            runtime_dir: places.runtime_dir,
+            state_dir: places.state_dir,
+            connector: Arc::new(connector),
+            tls: Tls::native(),
+            drain: DRAIN,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+        .map_err(|error| not_started(&error))?;
+        if self.report {
+            Report::Ready(true).write();
+        }
+
+        let shutdown = CancellationToken::new();
+        let running = daemon.run(shutdown.clone());
+        let ended = tokio::select! {
+            ended = running => ended,
+            exit = async {
+                signals.next().await;
+                shutdown.cancel();
+                // Whoever asks twice does not want to wait for open connections; the next start ends
+                // the sessions that stay.
+                signals.next().await
+            } => return Ok(exit),
+        };
+        ended.map_err(|error| ApiError::new(ErrorCode::Failed, format!("the socket cannot be served: {error}")))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn start_in_background(named: Option<PathBuf>) -> Result<Exit, ApiError> {
+    block_on(async {
+        let link = Link::new(named)?;
+        if link.client.version().await.is_ok() {
+            let daemon = link.running().await?.version().await?;
+            return Err(ApiError::new(
+                ErrorCode::AlreadyRunning,
+                format!("a daemon is already running (pid {})", daemon.pid),
+            )
+            .with_hint("`tunnels ls` shows its tunnels, `tunnels stop` ends it"));
+        }
+        let client = link.started().await?;
+        let log = spawn::log_path(&link.places);
+        output::say(&format!("it listens on {} and logs to {}", client.socket().display(), log.display()));
+        Ok(Exit::Done)
+    })
+}
+
+fn not_started(error: &StartError) -> ApiError {
+    match error {
+        StartError::Config(errors) => config::invalid(errors),
+        StartError::Claim(claim) => claim.into(),
+        StartError::State { .. } => ApiError::new(ErrorCode::Failed, error.to_string())
+            .with_hint("TUNNELS_STATE_DIR names another folder for the state"),
+        _ => ApiError::new(ErrorCode::Failed, error.to_string()),
+    }
+}
+
+/// The signals that end a daemon.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, ApiError> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot listen for signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+            _ = self.hangup.recv() => Exit::Terminated,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `tunnels down`: takes tunnels down and waits until they are.
+
+use super::block_on;
+use crate::exit::Exit;
+use crate::follow::{Follower, Goal};
+use crate::link::Link;
+use crate::output;
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use tunnels_api::{ApiError, TunnelState};
+
+/// How long sessions may take to be terminated: a call to AWS each, at the same time.
+pub(super) const LIMIT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Down {
+    /// Names, @groups or globs; none means all
+    #[arg(value_name = "SEL")]
+    select: Vec<String>,
+}
+
+impl Down {
+    pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
+        block_on(async {
+            let link = Link::new(config)?;
+            let client = link.running().await?;
+            let mut follower = Follower::subscribe(client).await?;
+            let names = client.down(&self.select).await?.tunnels;
+            let goal = Goal::State(TunnelState::Down);
+            let ending = follower.until(&names, goal, LIMIT).await?;
+            let exit = ending.into_exit(goal, LIMIT)?;
+            for name in names {
+                output::print(&format!("{name} is down\n"))?;
+            }
+            Ok(exit)
+        })
+    }
+}

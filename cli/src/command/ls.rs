@@ -1,0 +1,60 @@
+//! `tunnels ls`: the list of tunnels, once or kept up to date.
+
+use super::{block_on, interrupted, pick};
+use crate::exit::Exit;
+use crate::link::Link;
+use crate::output;
+use clap::Args;
+use std::io;
+use std::path::PathBuf;
+use tunnels_api::{ApiError, Client, Timestamp, Tunnels};
+use tunnels_tui::{live, table};
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Ls {
+    /// Names, @groups or globs; none means all
+    #[arg(value_name = "SEL")]
+    pub(crate) select: Vec<String>,
+    /// Print JSON; with --watch one line for each change
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Keep the list up to date; into a pipe, print a line for each change of a state
+    #[arg(long, short)]
+    watch: bool,
+}
+
+impl Ls {
+    pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
+        block_on(async {
+            let link = Link::new(config)?;
+            let client = link.running().await?;
+            let Tunnels { mut tunnels } = client.tunnels().await?;
+            let names = pick(&self.select, &tunnels)?;
+            if self.watch {
+                return tokio::select! {
+                    watched = self.keep_watching(client.clone()) => {
+                        output::finish(watched).map(|()| Exit::Done)
+                    }
+                    exit = interrupted() => Ok(exit),
+                };
+            }
+            tunnels.retain(|tunnel| names.contains(&tunnel.name));
+            if self.json {
+                output::print_json(&Tunnels { tunnels })?;
+            } else {
+                output::print(&table::render(&tunnels, Timestamp::now(), output::look()))?;
+            }
+            Ok(Exit::Done)
+        })
+    }
+
+    async fn keep_watching(&self, client: Client) -> io::Result<()> {
+        if self.json {
+            live::json_lines(client, &self.select, &mut io::stdout()).await
+        } else if output::is_terminal() {
+            live::screen(client, &self.select, output::look().color).await
+        } else {
+            live::lines(client, &self.select, &mut io::stdout()).await
+        }
+    }
+}

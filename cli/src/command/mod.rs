@@ -1,0 +1,65 @@
+//! The commands, one file each: its options as a struct, and `run`.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod daemon;
+pub(crate) mod down;
+pub(crate) mod ls;
+pub(crate) mod restart;
+pub(crate) mod sim;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod up;
+pub(crate) mod version;
+pub(crate) mod wait;
+
+use tunnels_api::{ApiError, ErrorCode, Selector, TunnelStatus};
+
+/// Runs a command's future on one thread: nothing here needs more, and it starts fastest.
+fn block_on<T>(future: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    runtime(&mut tokio::runtime::Builder::new_current_thread())?.block_on(future)
+}
+
+/// Runs the future of a command that carries traffic.
+fn block_on_all_cores<T>(future: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    // More workers than this only move cache lines around: the work is copying bytes.
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    runtime(builder.worker_threads(workers))?.block_on(future)
+}
+
+fn runtime(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, ApiError> {
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot start the asynchronous runtime: {error}")))
+}
+
+/// Waits for ctrl-C or a request to end; says which.
+async fn interrupted() -> crate::exit::Exit {
+    use crate::exit::Exit;
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without a handler SIGTERM ends the process anyway.
+        let _ = tokio::signal::ctrl_c().await;
+        return Exit::Interrupted;
+    };
+    tokio::select! {
+        _ = terminate.recv() => Exit::Terminated,
+        _ = tokio::signal::ctrl_c() => Exit::Interrupted,
+    }
+}
+
+/// The names that `select` picks of the tunnels there are; none selected picks all.
+fn pick(select: &[String], tunnels: &[TunnelStatus]) -> Result<Vec<String>, ApiError> {
+    let known: Vec<(&str, &[String])> =
+        tunnels.iter().map(|tunnel| (tunnel.name.as_str(), tunnel.groups.as_slice())).collect();
+    let names = Selector::pick(select, &known).map_err(|error| {
+        let hint = match &error.similar {
+            Some(similar) => format!("did you mean `{similar}`? `tunnels ls` shows the names"),
+            None => "`tunnels ls` shows the names".to_owned(),
+        };
+        ApiError::new(ErrorCode::NoSuchTunnel, error.to_string()).with_hint(hint)
+    })?;
+    Ok(names.into_iter().map(str::to_owned).collect())
+}

@@ -1,0 +1,86 @@
+//! `tunnels up`: starts the daemon if none runs, brings tunnels up, shows the addresses to paste.
+
+use super::{block_on, interrupted};
+use crate::exit::Exit;
+use crate::follow::{Ending, Follower, Goal};
+use crate::link::Link;
+use crate::{duration, output};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use tunnels_api::{ApiError, Client, Timestamp};
+
+/// Without `--wait`, how long to look whether it works out; what still opens then counts as done.
+const GLANCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Up {
+    /// Names, @groups or globs; none means all with `auto`
+    #[arg(value_name = "SEL")]
+    pub(crate) select: Vec<String>,
+    /// Wait until all are ready: exit code 8 or 6 as soon as one has failed or needs a login, 7 when
+    /// the time is up [default: 30s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "30s",
+        value_parser = duration::parse
+    )]
+    pub(crate) wait: Option<Duration>,
+    /// Stay, tell each change, and take the tunnels down on ctrl-C
+    #[arg(long)]
+    attach: bool,
+}
+
+impl Up {
+    pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
+        block_on(async {
+            let link = Link::new(config)?;
+            let client = link.started().await?;
+            let mut follower = Follower::subscribe(client).await?;
+            let names = client.up(&self.select).await?.tunnels;
+            if names.is_empty() {
+                output::say("no tunnel has `auto`: name those to bring up");
+                return Ok(Exit::Done);
+            }
+            if self.attach {
+                return attach(client, &mut follower, &names).await;
+            }
+            bring_up(&mut follower, &names, self.wait).await
+        })
+    }
+}
+
+/// Waits as long as was asked for, shows what came of it, and says how that is to be taken.
+pub(super) async fn bring_up(
+    follower: &mut Follower,
+    names: &[String],
+    wait: Option<Duration>,
+) -> Result<Exit, ApiError> {
+    let limit = wait.unwrap_or(GLANCE);
+    let ending = follower.until(names, Goal::Up, limit).await?;
+    show(follower, names)?;
+    if wait.is_none() && matches!(ending, Ending::TimedOut(_)) {
+        return Ok(Exit::Done);
+    }
+    ending.into_exit(Goal::Up, limit)
+}
+
+fn show(follower: &Follower, names: &[String]) -> Result<(), ApiError> {
+    let picked: Vec<_> = follower.tunnels().iter().filter(|tunnel| names.contains(&tunnel.name)).cloned().collect();
+    output::print(&tunnels_tui::table::render(&picked, Timestamp::now(), output::look()))
+}
+
+async fn attach(client: &Client, follower: &mut Follower, names: &[String]) -> Result<Exit, ApiError> {
+    show(follower, names)?;
+    let exit = tokio::select! {
+        exit = interrupted() => exit,
+        told = follower.tell(names) => return told.map(|()| Exit::Done),
+    };
+    client.down(names).await?;
+    let goal = Goal::State(tunnels_api::TunnelState::Down);
+    follower.until(names, goal, super::down::LIMIT).await?;
+    Ok(exit)
+}

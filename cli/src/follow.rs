@@ -1,0 +1,294 @@
+//! Follows tunnels until they are where they should be, or never will be.
+//!
+//! Subscribe first, then send the command, then wait: so no step is missed. Used by every command
+//! that waits; what a verdict means for the exit code is `Ending`'s.
+
+use crate::exit::Exit;
+use crate::output;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+use tunnels_api::{ApiError, Client, DaemonEvent, ErrorCode, Events, TargetState, TunnelState, TunnelStatus};
+use tunnels_tui::model::Model;
+
+/// A tunnel that had failed before the command, and says nothing new for so long after it, is taken
+/// at its word: the daemon has long handled the command by then.
+const STALE: Duration = Duration::from_millis(300);
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// The tunnel carries, or will with the first connection.
+    Up,
+    /// Exactly this state.
+    State(TunnelState),
+}
+
+/// What one tunnel's status means for a goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Reached,
+    Pending,
+    NeedsLogin,
+    Failed,
+}
+
+impl Goal {
+    fn judge(self, tunnel: &TunnelStatus) -> Verdict {
+        let reached = match self {
+            Self::Up => matches!(tunnel.state, TunnelState::Ready | TunnelState::Listening),
+            Self::State(state) => tunnel.state == state,
+        };
+        match tunnel.state {
+            _ if reached => Verdict::Reached,
+            _ if self == Self::State(TunnelState::Down) => Verdict::Pending,
+            TunnelState::NeedsLogin => Verdict::NeedsLogin,
+            // What is not wanted up failed before, and is not being tried.
+            TunnelState::Failed if tunnel.wanted == TargetState::Up => Verdict::Failed,
+            _ => Verdict::Pending,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Up => "ready",
+            Self::State(state) => state.as_str(),
+        }
+    }
+}
+
+/// How the wait ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Reached,
+    /// These failed for good.
+    Failed(Vec<String>),
+    /// These cannot go on without a login.
+    NeedsLogin(Vec<String>),
+    /// These are not there yet.
+    TimedOut(Vec<String>),
+}
+
+impl Ending {
+    /// The exit code, or the error that says which tunnels did not make it.
+    pub(crate) fn into_exit(self, goal: Goal, limit: Duration) -> Result<Exit, ApiError> {
+        let (code, names, what) = match self {
+            Self::Reached => return Ok(Exit::Done),
+            Self::Failed(names) => (ErrorCode::TunnelFailed, names, "failed".to_owned()),
+            Self::NeedsLogin(names) => {
+                let verb = if names.len() == 1 { "needs" } else { "need" };
+                (ErrorCode::NeedsLogin, names, format!("{verb} a login"))
+            }
+            Self::TimedOut(names) => {
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                let text = format!("{verb} not {} after {}", goal.word(), tunnels_tui::units::span(limit));
+                (ErrorCode::TimedOut, names, text)
+            }
+        };
+        let hint = match (code, names.as_slice()) {
+            (_, [name]) => format!("tunnels status {name}"),
+            _ => "tunnels ls".to_owned(),
+        };
+        Err(ApiError::new(code, format!("{} {what}", names.join(", "))).with_hint(hint))
+    }
+}
+
+/// A subscription that knows what it has seen.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    events: Events,
+    model: Model,
+    /// Tunnels about which something was said after the subscription.
+    heard: BTreeSet<String>,
+    /// Whether a tunnel that was ready at the subscription counts as ready without further news.
+    ready_counts: bool,
+}
+
+impl Follower {
+    /// Subscribes; what there is now counts as old news.
+    pub(crate) async fn subscribe(client: &Client) -> Result<Self, ApiError> {
+        let mut follower =
+            Self { events: client.events().await?, model: Model::new(&[]), heard: BTreeSet::new(), ready_counts: true };
+        let snapshot = follower.hear().await?;
+        follower.model.apply(snapshot);
+        Ok(follower)
+    }
+
+    /// All tunnels as they are now.
+    pub(crate) fn tunnels(&self) -> &[TunnelStatus] {
+        self.model.tunnels()
+    }
+
+    /// Takes what is known now for current: for a wait without a command before it.
+    pub(crate) fn trust_snapshot(&mut self) {
+        self.heard = self.model.tunnels().iter().map(|tunnel| tunnel.name.clone()).collect();
+    }
+
+    /// Takes nothing that is known now for current: for a command that ends what was.
+    pub(crate) fn distrust_snapshot(&mut self) {
+        self.ready_counts = false;
+    }
+
+    /// Waits for `names`, telling each change of theirs, for at most `limit`.
+    pub(crate) async fn until(&mut self, names: &[String], goal: Goal, limit: Duration) -> Result<Ending, ApiError> {
+        let start = Instant::now();
+        // A limit beyond what the clock can count is none.
+        let deadline = start.checked_add(limit);
+        loop {
+            let stale_counts = start.elapsed() >= STALE;
+            if let Some(ending) = self.ending(names, goal, stale_counts) {
+                return Ok(ending);
+            }
+            let stale_at = (!stale_counts).then(|| start + STALE);
+            let wake = [deadline, stale_at].into_iter().flatten().min();
+            let event = tokio::select! {
+                event = self.hear() => event?,
+                () = sleep_until(wake) => {
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        return Ok(self.out_of_time(names, goal));
+                    }
+                    continue;
+                }
+            };
+            self.take(event, names);
+        }
+    }
+
+    /// Tells each change of `names` until the future is dropped or the daemon ends.
+    pub(crate) async fn tell(&mut self, names: &[String]) -> Result<(), ApiError> {
+        loop {
+            let event = self.hear().await?;
+            self.take(event, names);
+        }
+    }
+
+    fn take(&mut self, event: DaemonEvent, names: &[String]) {
+        match &event {
+            DaemonEvent::TunnelChanged { tunnel } => {
+                self.heard.insert(tunnel.name.clone());
+            }
+            DaemonEvent::Snapshot { tunnels } => {
+                self.heard.extend(tunnels.iter().map(|tunnel| tunnel.name.clone()));
+            }
+            _ => {}
+        }
+        for change in self.model.apply(event) {
+            if names.contains(&change.name) {
+                output::say(&progress(&change));
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Result<DaemonEvent, ApiError> {
+        match self.events.next().await {
+            Some(event) => Ok(event?),
+            None => Err(ApiError::new(ErrorCode::DaemonUnreachable, "the daemon ended meanwhile")
+                .with_hint("`tunnels up` starts it again")),
+        }
+    }
+
+    /// None while there is something to wait for. Trouble ends it as soon as one tunnel has it.
+    fn ending(&self, names: &[String], goal: Goal, stale_counts: bool) -> Option<Ending> {
+        let judged = self.judge(names, goal, stale_counts);
+        let with = |verdict| -> Vec<String> {
+            judged.iter().filter(|(_, v)| *v == verdict).map(|(name, _)| (*name).to_owned()).collect()
+        };
+        let (failed, login) = (with(Verdict::Failed), with(Verdict::NeedsLogin));
+        if !failed.is_empty() {
+            Some(Ending::Failed(failed))
+        } else if !login.is_empty() {
+            Some(Ending::NeedsLogin(login))
+        } else {
+            with(Verdict::Pending).is_empty().then_some(Ending::Reached)
+        }
+    }
+
+    fn out_of_time(&self, names: &[String], goal: Goal) -> Ending {
+        let judged = self.judge(names, goal, true);
+        let late = judged.iter().filter(|(_, verdict)| *verdict != Verdict::Reached);
+        Ending::TimedOut(late.map(|(name, _)| (*name).to_owned()).collect())
+    }
+
+    fn judge<'a>(&self, names: &'a [String], goal: Goal, stale_counts: bool) -> Vec<(&'a str, Verdict)> {
+        let judge = |name: &'a String| {
+            let tunnel = self.tunnels().iter().find(|tunnel| tunnel.name == *name);
+            // One that left the configuration will never get there.
+            let verdict = tunnel.map_or(Verdict::Failed, |tunnel| goal.judge(tunnel));
+            let settled = stale_counts
+                || self.ready_counts && tunnel.is_some_and(|t| t.state == TunnelState::Ready)
+                || self.heard.contains(name);
+            (name.as_str(), if settled { verdict } else { Verdict::Pending })
+        };
+        names.iter().map(judge).collect()
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A change as a line of progress.
+fn progress(change: &tunnels_tui::model::Change) -> String {
+    let state = change.to.map_or("removed", TunnelState::as_str);
+    match &change.cause {
+        Some(cause) => format!("{}: {state} ({cause})", change.name),
+        None => format!("{}: {state}", change.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tunnels_api::Timestamp;
+
+    fn status(state: TunnelState, wanted: TargetState) -> TunnelStatus {
+        serde_json::from_value(serde_json::json!({
+            "name": "a", "state": state, "wanted": wanted, "local": "127.0.0.1:1", "remote": ":1",
+            "sessions": 0, "streams": 0, "bytes_in": 0, "bytes_out": 0, "rate_in": 0, "rate_out": 0,
+            "since": Timestamp::UNIX_EPOCH,
+        }))
+        .expect("a status")
+    }
+
+    #[test]
+    fn what_each_state_means_for_up() {
+        let verdicts = TunnelState::ALL.map(|state| Goal::Up.judge(&status(state, TargetState::Up)));
+        use Verdict::{Failed, NeedsLogin, Pending, Reached};
+        assert_eq!(verdicts, [Pending, Reached, Pending, Reached, Pending, Pending, NeedsLogin, Failed]);
+    }
+
+    #[test]
+    fn waiting_for_down_is_never_in_trouble() {
+        let goal = Goal::State(TunnelState::Down);
+        for state in TunnelState::ALL {
+            let verdict = goal.judge(&status(state, TargetState::Down));
+            let expected = if state == TunnelState::Down { Verdict::Reached } else { Verdict::Pending };
+            assert_eq!(verdict, expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_waited_for_is_reached_even_if_it_is_trouble() {
+        let goal = Goal::State(TunnelState::NeedsLogin);
+        assert_eq!(goal.judge(&status(TunnelState::NeedsLogin, TargetState::Up)), Verdict::Reached);
+        assert_eq!(goal.judge(&status(TunnelState::Failed, TargetState::Up)), Verdict::Failed);
+    }
+
+    #[test]
+    fn endings_say_which_and_have_the_documented_codes() {
+        let limit = Duration::from_secs(30);
+        let names = || vec!["a".to_owned(), "b".to_owned()];
+        let end = |ending: Ending| ending.into_exit(Goal::Up, limit);
+        assert_eq!(end(Ending::Reached), Ok(Exit::Done));
+        let error = end(Ending::TimedOut(vec!["a".to_owned()])).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (ErrorCode::TimedOut, "a is not ready after 30s"));
+        assert_eq!(error.hint.as_deref(), Some("tunnels status a"));
+        let error = end(Ending::NeedsLogin(names())).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (ErrorCode::NeedsLogin, "a, b need a login"));
+        let error = end(Ending::Failed(names())).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (ErrorCode::TunnelFailed, "a, b failed"));
+    }
+}

@@ -1,0 +1,145 @@
+//! The way from a command to the daemon: which socket, whether it is the right daemon, starting one.
+//!
+//! A command that names a configuration and finds a daemon with another one changes nothing.
+
+use crate::{output, spawn};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tunnels_api::{ApiError, Client, DaemonVersion, ErrorCode, Places, aws_environment};
+
+/// Where the daemon is, and which configuration the user means.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) places: Places,
+    pub(crate) client: Client,
+    /// The configuration that was named; none means whichever the daemon has.
+    config: Option<PathBuf>,
+}
+
+impl Link {
+    pub(crate) fn new(config: Option<PathBuf>) -> Result<Self, ApiError> {
+        let places = places()?;
+        let socket = places
+            .socket()
+            .map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()).with_hint(error.hint()))?;
+        // The daemon has another working directory.
+        let config = config.map(|path| std::path::absolute(&path).unwrap_or(path));
+        Ok(Self { places, client: Client::new(socket), config })
+    }
+
+    /// A client for the daemon that runs, after a look at whether it is the one that is meant.
+    pub(crate) async fn running(&self) -> Result<&Client, ApiError> {
+        let daemon = self.client.version().await?;
+        self.check_config(&daemon)?;
+        Ok(&self.client)
+    }
+
+    /// The same, starting a daemon if none runs; says so if it has other AWS variables than we do.
+    pub(crate) async fn started(&self) -> Result<&Client, ApiError> {
+        match self.client.version().await {
+            Ok(daemon) => {
+                self.check_config(&daemon)?;
+                if let Some(note) = environment_note(&daemon.aws_environment, &aws_environment(std::env::vars_os())) {
+                    output::say(&note);
+                }
+            }
+            Err(error) if error.is_unreachable() => {
+                spawn::daemon(&self.places, &self.client, self.config.as_deref()).await?;
+                let daemon = self.client.version().await?;
+                output::say(&format!("started the daemon (pid {})", daemon.pid));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(&self.client)
+    }
+
+    fn check_config(&self, daemon: &DaemonVersion) -> Result<(), ApiError> {
+        let (Some(ours), Some(theirs)) = (&self.config, &daemon.config) else { return Ok(()) };
+        let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if same(ours) == same(Path::new(theirs)) {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            ErrorCode::ConfigMismatch,
+            format!(
+                "the running daemon (pid {}) has the configuration {theirs}, and this command names {}; nothing was changed",
+                daemon.pid,
+                ours.display(),
+            ),
+        )
+        .with_hint(format!(
+            "name that one with --config or TUNNELS_CONFIG, or end its daemon first: tunnels --config {theirs} stop"
+        )))
+    }
+}
+
+/// Where socket and state are.
+pub(crate) fn places() -> Result<Places, ApiError> {
+    Places::from_env().map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()).with_hint(error.hint()))
+}
+
+/// What to say when the shell's AWS variables are not the daemon's; it cannot take them over, because
+/// its open sessions were made with its own.
+fn environment_note(daemon: &BTreeMap<String, String>, shell: &BTreeMap<String, String>) -> Option<String> {
+    let differing: Vec<String> = daemon
+        .keys()
+        .chain(shell.keys().filter(|name| !daemon.contains_key(*name)))
+        .filter(|name| daemon.get(*name) != shell.get(*name))
+        .map(|name| {
+            let value = |vars: &BTreeMap<String, String>| {
+                vars.get(name).map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"))
+            };
+            format!("  {name} is {} here and {} in the daemon", value(shell), value(daemon))
+        })
+        .collect();
+    (!differing.is_empty()).then(|| {
+        format!(
+            "note: the daemon was started from a shell with other AWS variables, and keeps those:\n{}\n  to use this shell's: tunnels stop && tunnels up",
+            differing.join("\n")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn only_differing_variables_are_told_with_the_mend() {
+        let daemon = vars(&[("AWS_PROFILE", "dev"), ("AWS_REGION", "eu-west-1")]);
+        assert_eq!(environment_note(&daemon, &daemon), None);
+        let shell = vars(&[("AWS_PROFILE", "prod"), ("AWS_REGION", "eu-west-1"), ("AWS_CA_BUNDLE", "/ca")]);
+        let note = environment_note(&daemon, &shell).unwrap();
+        assert!(note.contains("AWS_PROFILE is `prod` here and `dev` in the daemon"), "{note}");
+        assert!(note.contains("AWS_CA_BUNDLE is `/ca` here and not set in the daemon"), "{note}");
+        assert!(!note.contains("AWS_REGION"), "{note}");
+        assert!(note.contains("tunnels stop && tunnels up"), "{note}");
+    }
+
+    #[test]
+    fn another_configuration_is_refused_and_both_are_named() {
+        let link = |config: Option<&str>| Link {
+            places: Places { runtime_dir: "/r".into(), state_dir: "/s".into() },
+            client: Client::new("/r/daemon.sock"),
+            config: config.map(PathBuf::from),
+        };
+        let daemon = DaemonVersion {
+            version: "0.1.0".into(),
+            pid: 7,
+            socket: "/r/daemon.sock".into(),
+            config: Some("/home/ada/theirs.toml".into()),
+            aws_environment: BTreeMap::new(),
+        };
+        let error = link(Some("/home/ada/ours.toml")).check_config(&daemon).unwrap_err();
+        assert_eq!(error.code, ErrorCode::ConfigMismatch);
+        for part in ["/home/ada/theirs.toml", "/home/ada/ours.toml", "nothing was changed"] {
+            assert!(error.message.contains(part), "{}", error.message);
+        }
+        link(Some("/home/ada/theirs.toml")).check_config(&daemon).unwrap();
+        link(None).check_config(&daemon).unwrap();
+    }
+}

@@ -1,0 +1,51 @@
+//! `tunnels`: the one binary. Parses, runs one command, prints its error once, sets the exit code.
+//!
+//! Everything of substance is elsewhere: tunnels in `tunnels-daemon`, views in `tunnels-tui`, the
+//! simulated AWS side in `ssm-sim`. A command is a file in `command/`.
+
+mod args;
+mod command;
+mod duration;
+mod exit;
+mod follow;
+mod link;
+mod logging;
+mod output;
+mod spawn;
+
+use crate::args::Args;
+use crate::exit::Exit;
+use clap::Parser as _;
+use std::process::ExitCode;
+use tunnels_api::{ApiError, ErrorCode};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return unparsed(&error).into(),
+    };
+    let command = args.chosen();
+    let json = command.wants_json();
+    let exit = match command.run(args.config) {
+        Ok(exit) => exit,
+        Err(error) => {
+            output::print_error(&error, json);
+            Exit::from(error.code)
+        }
+    };
+    exit.into()
+}
+
+/// Help and version are printed as clap does it; a usage error in JSON too if that was asked for.
+fn unparsed(error: &clap::Error) -> Exit {
+    let json = std::env::args_os().any(|arg| arg == "--json");
+    if json && error.use_stderr() {
+        let message = error.render().to_string();
+        let message = message.trim().trim_start_matches("error: ");
+        output::print_error(&ApiError::new(ErrorCode::Usage, message), true);
+    } else {
+        // Nothing can be told to anybody if this fails.
+        let _ = error.print();
+    }
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}

@@ -1,0 +1,66 @@
+//! How results and errors reach the terminal, a pipe or a script.
+//!
+//! Results go to standard output, everything else to standard error. A reader that hangs up early
+//! (`tunnels ls | head -1`) is not an error.
+
+use serde::Serialize;
+use std::io::{self, IsTerminal as _, Write as _};
+use tunnels_api::{ApiError, ErrorBody, ErrorCode};
+use tunnels_tui::table::Look;
+
+/// Prints a result.
+pub(crate) fn print(text: &str) -> Result<(), ApiError> {
+    let mut out = io::stdout().lock();
+    finish(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Prints a result as one JSON value.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), ApiError> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()))?;
+    print(&(text + "\n"))
+}
+
+/// What became of writing a result.
+pub(crate) fn finish(written: io::Result<()>) -> Result<(), ApiError> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(ApiError::new(ErrorCode::Failed, format!("cannot write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something beside the result; never stops a command.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Prints the error that ends the program: what happened, why, what to do next.
+pub(crate) fn print_error(error: &ApiError, json: bool) {
+    if json {
+        let body = ErrorBody { error: error.clone() };
+        if let Ok(text) = serde_json::to_string(&body) {
+            say(&text);
+        }
+        return;
+    }
+    say(&format!("\x1b[1;31merror\x1b[0m: {}", error.message));
+    if let Some(hint) = &error.hint {
+        say(&format!("  \x1b[1mnext\x1b[0m: {hint}"));
+    }
+}
+
+/// How a table on standard output is to look.
+pub(crate) fn look() -> Look {
+    let out = io::stdout();
+    Look {
+        color: anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never,
+        width: out.is_terminal().then(tunnels_tui::live::terminal_width).flatten(),
+    }
+}
+
+/// Whether somebody looks at standard output.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}

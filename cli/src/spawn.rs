@@ -1,0 +1,158 @@
+//! Starts the daemon in the background when none runs, and learns from itself whether it came up.
+//!
+//! The child is this program with `daemon --foreground --report`: it writes one line of JSON to its
+//! standard output, `{"ready":true}` or an error, and nothing after it. So nobody has to poll, and
+//! the error that the user sees is the daemon's own. Its log goes to a file.
+
+use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::time::Instant;
+use tunnels_api::{ApiError, Client, ErrorCode, Places};
+
+/// How long a daemon may take until it listens: it reads files and binds a socket, no more.
+const STARTUP: Duration = Duration::from_secs(10);
+/// Between two looks for a daemon that another command is starting at the same moment.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// A log that is larger than this at a start makes room for a new one; one older one is kept.
+const LOG_LIMIT: u64 = 10 << 20;
+
+/// The one line that the daemon writes to its standard output.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Report {
+    /// It listens.
+    Ready(bool),
+    /// It does not, and why.
+    Error(ApiError),
+}
+
+impl Report {
+    /// Writes the line; whoever started us may be gone already.
+    pub(crate) fn write(&self) {
+        if let Ok(line) = serde_json::to_string(self) {
+            let mut out = io::stdout().lock();
+            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        }
+    }
+}
+
+/// Starts a daemon that outlives us and waits until it listens.
+pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Path>) -> Result<(), ApiError> {
+    let failed = |what: &str, error: &io::Error| {
+        ApiError::new(ErrorCode::Failed, format!("cannot start the daemon: {what}: {error}"))
+    };
+    let log_path = log_path(places);
+    let log = open_log(&log_path).map_err(|e| {
+        failed(&log_path.display().to_string(), &e)
+            .with_hint("TUNNELS_STATE_DIR names another folder for its log and state")
+    })?;
+    let program = std::env::current_exe().map_err(|e| failed("which program this is", &e))?;
+
+    let mut command = Command::new(&program);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    command
+        .args(["daemon", "--foreground", "--report"])
+        // The child works in `/`, so that no file system stays busy because of it.
+        .current_dir("/")
+        .env("TUNNELS_RUNTIME_DIR", &places.runtime_dir)
+        .env("TUNNELS_STATE_DIR", &places.state_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        // Ctrl-C in this terminal must not reach it.
+        .process_group(0);
+    let mut child = command.spawn().map_err(|e| failed(&program.display().to_string(), &e))?;
+    let stdout = child.stdout.take().map(BufReader::new);
+    let report = async {
+        let mut line = String::new();
+        if let Some(mut stdout) = stdout {
+            stdout.read_line(&mut line).await?;
+        }
+        io::Result::Ok(line)
+    };
+
+    let see_log = format!("see its log: {}", log_path.display());
+    let Ok(line) = tokio::time::timeout(STARTUP, report).await else {
+        let text =
+            format!("the daemon (pid {}) did not listen within {} s", child.id().unwrap_or(0), STARTUP.as_secs());
+        return Err(ApiError::new(ErrorCode::DaemonUnreachable, text).with_hint(see_log));
+    };
+    let line = line.map_err(|e| failed("its report", &e))?;
+    match serde_json::from_str(&line) {
+        Ok(Report::Ready(_)) => Ok(()),
+        // Somebody else was faster; theirs is as good.
+        Ok(Report::Error(error)) if error.code == ErrorCode::AlreadyRunning => until_it_listens(client).await,
+        Ok(Report::Error(error)) => Err(error),
+        Err(_) => {
+            let status = child.wait().await.map_err(|e| failed("its end", &e))?;
+            let text = format!("the daemon ended before it listened ({status})");
+            Err(ApiError::new(ErrorCode::DaemonUnreachable, text).with_hint(see_log))
+        }
+    }
+}
+
+async fn until_it_listens(client: &Client) -> Result<(), ApiError> {
+    let deadline = Instant::now() + STARTUP;
+    loop {
+        match client.version().await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_unreachable() && Instant::now() < deadline => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Where the daemon that runs in the background logs to.
+pub(crate) fn log_path(places: &Places) -> PathBuf {
+    places.state_dir.join("daemon.log")
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_LIMIT) {
+        fs::rename(path, path.with_extension("log.1"))?;
+    }
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt as _;
+
+    #[test]
+    fn the_report_is_one_line_both_ways() {
+        assert_eq!(serde_json::to_string(&Report::Ready(true)).unwrap(), r#"{"ready":true}"#);
+        let error = ApiError::new(ErrorCode::ConfigInvalid, "two\nlines").with_hint("mend it");
+        let line = serde_json::to_string(&Report::Error(error.clone())).unwrap();
+        assert_eq!(line.lines().count(), 1);
+        let Report::Error(read) = serde_json::from_str(&line).unwrap() else { panic!("an error") };
+        assert_eq!(read, error);
+    }
+
+    #[test]
+    fn the_log_is_private_and_does_not_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/daemon.log");
+        let log = open_log(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+        log.set_len(LOG_LIMIT + 1).unwrap();
+        let log = open_log(&path).unwrap();
+        assert_eq!(log.metadata().unwrap().len(), 0);
+        assert_eq!(fs::metadata(folder.path().join("state/daemon.log.1")).unwrap().len(), LOG_LIMIT + 1);
+    }
+}

@@ -98,7 +98,7 @@ impl Daemon {
             pid: std::process::id(),
             socket: instance.socket().display().to_string(),
             config: Some(config.path.display().to_string()),
-            aws_environment: tunnels_api::aws_environment(std::env::vars()),
+            aws_environment: tunnels_api::aws_environment(std::env::vars_os()),
         };
         Ok(Self {
             handle: DaemonHandle::new(sender, board.clone(), version),

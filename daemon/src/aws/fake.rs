@@ -92,4 +92,8 @@ impl SsmApi for FakeAws {
     fn endpoint(&self) -> Option<String> {
         Some("http://127.0.0.1:1".into())
     }
+
+    fn messages_endpoint(&self) -> Option<String> {
+        None
+    }
 }

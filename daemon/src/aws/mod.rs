@@ -10,11 +10,11 @@ pub(crate) mod fake;
 mod target;
 
 pub use error::AwsError;
+pub use futures_util::future::BoxFuture;
+pub use ssm_proto::TokenValue;
 pub use target::Candidate;
 pub(crate) use target::Resolved;
 
-use futures_util::future::BoxFuture;
-use ssm_proto::TokenValue;
 use ssm_session::SigningCredentials;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,6 +123,9 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
 
     /// The base URL calls go to, where it is not AWS's own.
     fn endpoint(&self) -> Option<String>;
+
+    /// What replaces scheme, host and port of stream URLs, if anything.
+    fn messages_endpoint(&self) -> Option<String>;
 }
 
 /// Makes clients: the seam between the daemon and the SDK.

@@ -3,7 +3,7 @@
 //! Owns how a mistake reads. Finding mistakes is the reader's work.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ impl ConfigErrors {
         }
         let count = self.0.len();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
-        report.push_str(&format!("the configuration has {count} {noun}; nothing was changed"));
+        let _ = write!(report, "the configuration has {count} {noun}; nothing was changed");
         report
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const PARK_AFTER: Duration = Duration::from_secs(15 * 60);
+const PARK_AFTER: Duration = Duration::from_mins(15);
 const HOLD: Duration = Duration::from_secs(30);
 const MAX_SESSIONS: u8 = 4;
 

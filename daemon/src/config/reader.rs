@@ -67,11 +67,13 @@ pub(super) struct Keys {
     pub(super) auto: Option<bool>,
     pub(super) on_demand: Option<bool>,
     /// The inner `None` is `"never"`.
+    #[expect(clippy::option_option, reason = "not written, and written as `never`, are two things")]
     pub(super) park_after: Option<Option<Duration>>,
     pub(super) keep_alive: Option<KeepAlive>,
     pub(super) hold: Option<Duration>,
     pub(super) max_sessions: Option<u8>,
     /// The inner `None` is `"auto"`.
+    #[expect(clippy::option_option, reason = "not written, and written as `auto`, are two things")]
     pub(super) probe: Option<Option<Probe>>,
     pub(super) document: Option<String>,
     pub(super) reason: Option<String>,
@@ -277,9 +279,7 @@ impl Reader<'_> {
                 if key.get_ref() == "tag" {
                     let text = self.text("tag", value)?;
                     found = self.check(value, value::tag(&text), &format!("`{text}`"));
-                    if found.is_none() {
-                        return None;
-                    }
+                    found.as_ref()?;
                 } else {
                     self.unknown(key, &["tag"]);
                     return None;
@@ -329,6 +329,7 @@ impl Reader<'_> {
         endpoints
     }
 
+    #[expect(clippy::option_option, reason = "wrong, and `never`, are two things")]
     fn park_after(&mut self, value: &Value<'_>) -> Option<Option<Duration>> {
         let text = self.text("park_after", value)?;
         if text == "never" {
@@ -342,13 +343,11 @@ impl Reader<'_> {
         let Some(number) = integer(value) else {
             return self.mistyped("max_sessions", value, FORMS);
         };
-        match u8::try_from(number) {
-            Ok(number @ 1..=16) => Some(number),
-            _ => {
-                self.error(value.span(), format!("`max_sessions` cannot be {number}"), "", Some(FORMS));
-                None
-            }
+        if let Ok(number @ 1..=16) = u8::try_from(number) {
+            return Some(number);
         }
+        self.error(value.span(), format!("`max_sessions` cannot be {number}"), "", Some(FORMS));
+        None
     }
 
     fn text(&mut self, what: &str, value: &Value<'_>) -> Option<String> {

@@ -139,17 +139,15 @@ impl Connector {
     }
 
     async fn establish(&self, api: &dyn SsmApi, grant: SessionGrant, target: String) -> Result<Live, DownCause> {
-        let url = self.stream_url(api, &grant.stream_url)?;
+        let url = stream_url(api, &grant.stream_url)?;
         let transport = self.websocket(api, &url).await?;
         let session = Session::client(ssm_proto::Config::default());
         session.attach(transport, grant.token);
-        match timeout(ESTABLISHED, established(&session)).await {
-            Ok(result) => result?,
-            Err(_) => {
-                let text = "the agent did not answer the session's first messages";
-                return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
-            }
-        }
+        let Ok(outcome) = timeout(ESTABLISHED, established(&session)).await else {
+            let text = "the agent did not answer the session's first messages";
+            return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
+        };
+        outcome?;
         Ok(Live { session, id: grant.session_id, target, region: api.region(), url })
     }
 
@@ -165,7 +163,7 @@ impl Connector {
         let url = if grant.stream_url.is_empty() {
             live.url.clone()
         } else {
-            self.stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::Failed)?
+            stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::Failed)?
         };
         let transport = self.websocket(api.as_ref(), &url).await.map_err(ResumeError::Failed)?;
         live.session.attach(transport, grant.token);
@@ -186,20 +184,6 @@ impl Connector {
             // It stays in the state file: the next start ends it.
             Ok(Err(error)) => tracing::warn!(session = id, %error, "the session could not be terminated"),
             Err(_) => tracing::warn!(session = id, "terminating the session took too long"),
-        }
-    }
-
-    fn stream_url(&self, api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
-        let foreign = |error: ssm_session::StreamUrlError| {
-            DownCause::new(CauseKind::Protocol, Retry::Answered, format!("the stream URL is refused: {error}"))
-        };
-        let url = StreamUrl::parse(url).map_err(foreign)?;
-        match &self.tunnel.scope.endpoints.ssmmessages {
-            Some(endpoint) => url.with_endpoint(endpoint).map_err(foreign),
-            None => {
-                url.check_belongs_to(&api.region(), api.endpoint().as_deref()).map_err(foreign)?;
-                Ok(url)
-            }
         }
     }
 
@@ -253,6 +237,19 @@ impl Live {
     pub(super) fn moved_to(&mut self, url: StreamUrl) {
         self.url = url;
     }
+}
+
+/// Where the data channel is, if a token may be sent there.
+fn stream_url(api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
+    let foreign = |error: ssm_session::StreamUrlError| {
+        DownCause::new(CauseKind::Protocol, Retry::Answered, format!("the stream URL is refused: {error}"))
+    };
+    let url = StreamUrl::parse(url).map_err(foreign)?;
+    if let Some(endpoint) = api.messages_endpoint() {
+        return url.with_endpoint(&endpoint).map_err(foreign);
+    }
+    url.check_belongs_to(&api.region(), api.endpoint().as_deref()).map_err(foreign)?;
+    Ok(url)
 }
 
 /// What to ask for: the document that fits the remote, its parameters as lists (docs/protocol.md §1.2).

@@ -57,12 +57,12 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
         }
         Ok(None) => {
             tracing::debug!("connection refused: the tunnel does not carry");
-            local.reset();
+            drop(local);
             None
         }
         Err(_) => {
             tracing::debug!(hold = ?shared.hold, "connection reset: no session in time");
-            local.reset();
+            drop(local);
             None
         }
     };

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Silence after which a half-closed connection is given up although its owner is there.
-const SILENCE_OWNED: Duration = Duration::from_secs(5 * 60);
+const SILENCE_OWNED: Duration = Duration::from_mins(5);
 /// The same where nobody can tell whether there is an owner.
 const SILENCE_UNKNOWN: Duration = Duration::from_secs(10);
 /// Looks come this soon at first, so that a close which follows a half-close is passed on quickly …

@@ -51,7 +51,7 @@ impl LocalStream {
             Socket::Unix(stream) => stream
                 .ready(Interest::WRITABLE)
                 .now_or_never()
-                .is_some_and(|ready| ready.map_or(true, |ready| ready.is_write_closed())),
+                .is_some_and(|ready| ready.is_ok_and(tokio::io::Ready::is_write_closed)),
         }
     }
 
@@ -59,9 +59,6 @@ impl LocalStream {
     pub(super) fn close(mut self) {
         self.in_order = true;
     }
-
-    /// Ends the connection with an error, where the kind of socket has such an end.
-    pub(super) fn reset(self) {}
 }
 
 impl Drop for LocalStream {

@@ -103,12 +103,12 @@ pub(super) async fn relay<R: RemoteStream>(
             }
             Step::LocalError => {
                 remote.reset();
-                local.reset();
+                drop(local);
                 return Ended::ByLocal;
             }
             Step::RemoteError(kind) => {
                 remote.reset();
-                local.reset();
+                drop(local);
                 return match kind {
                     io::ErrorKind::ConnectionRefused => Ended::Refused,
                     // The remote has closed while the application was still sending.

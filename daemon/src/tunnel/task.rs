@@ -324,10 +324,8 @@ impl TunnelTask {
         }
         let next = TunnelStatus { retry_at: retry_at.map(|at| clock::timestamp_of(at, now)), ..next };
         if next.state != self.status.state {
-            match &next.cause {
-                Some(cause) => tracing::info!(from = %self.status.state, to = %next.state, %cause, "state"),
-                None => tracing::info!(from = %self.status.state, to = %next.state, "state"),
-            }
+            let cause = next.cause.as_ref().map(tracing::field::display);
+            tracing::info!(from = %self.status.state, to = %next.state, cause, "state");
         }
         self.status = next;
         self.board.publish(self.status.clone());

@@ -3,11 +3,17 @@
 //! One attempt, no retries and no AWS calls: those are the caller's. What it sends is a bare GET with no subprotocol, no
 //! extension and no query parameter of its own (`docs/protocol.md` §2.1–2.3).
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderValue, Request};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 use tokio_tungstenite::{
     client_async_with_config,
     tungstenite::{Error as WsError, handshake::client::generate_key},
@@ -50,20 +56,21 @@ pub async fn connect(request: Connect<'_>) -> Result<Transport, ConnectError> {
     let deadline = Deadline::after(request.timeout);
     let socket = dial(request.url, deadline).await?;
     let upgrade = upgrade_request(&request)?;
-    if !request.url.is_tls() {
-        return deadline.bound(ConnectPhase::Upgrade, upgrade_to_websocket(socket, upgrade)).await;
+    // Boxed: a TLS stream is 10 kB by value, and callers keep these futures inside theirs.
+    if request.url.is_tls() {
+        let stream = deadline.bound(ConnectPhase::Tls, Box::pin(secure(&request, socket))).await?;
+        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade))).await
+    } else {
+        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(socket, upgrade))).await
     }
+}
+
+async fn secure(request: &Connect<'_>, socket: TcpStream) -> Result<TlsStream<TcpStream>, ConnectError> {
     let host = request.url.host();
     let failed = |source| ConnectError::Tls { host: host.to_owned(), source };
-    let stream = deadline
-        .bound(ConnectPhase::Tls, async {
-            let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(std::io::Error::other(error)))?;
-            let config = request.tls.config().await?;
-            TlsConnector::from(config).connect(name, socket).await.map_err(failed)
-        })
-        .await?;
-    // Boxed: a TLS stream is 10 kB by value, and callers keep many of these futures.
-    deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade))).await
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(io::Error::other(error)))?;
+    let config = request.tls.config().await?;
+    TlsConnector::from(config).connect(name, socket).await.map_err(failed)
 }
 
 fn upgrade_request(request: &Connect<'_>) -> Result<Request<()>, ConnectError> {

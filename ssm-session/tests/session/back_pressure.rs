@@ -92,7 +92,7 @@ async fn reading_goes_on_while_writing_is_blocked() {
     // From now on nothing that the client sends is taken: its transport fills up and blocks.
     let (mut here_in, mut here_out) = tokio::io::split(&mut here);
     let blocked = async {
-        let chunk = [0; 64 * 1024];
+        let chunk = vec![0; 64 * 1024];
         loop {
             here_out.write_all(&chunk).await.unwrap();
         }

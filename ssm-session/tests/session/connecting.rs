@@ -189,7 +189,7 @@ async fn tls_is_verified_against_the_given_roots() {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
     let trusting = Connect { tls: Tls::from_config(client_config(roots)), ..request(&url) };
-    let (opened, head) = within(async { tokio::join!(connect(trusting), serve) }).await;
+    let (opened, head) = within(Box::pin(async { tokio::join!(connect(trusting), serve) })).await;
     opened.unwrap();
     assert!(head.contains(TARGET));
 
@@ -198,7 +198,7 @@ async fn tls_is_verified_against_the_given_roots() {
         let _ = acceptor.accept(socket).await;
     };
     let wary = Connect { tls: Tls::from_config(client_config(RootCertStore::empty())), ..request(&url) };
-    let (refused, ()) = within(async { tokio::join!(connect(wary), serve) }).await;
+    let (refused, ()) = within(Box::pin(async { tokio::join!(connect(wary), serve) })).await;
     assert!(matches!(refused.map(drop), Err(ConnectError::Tls { .. })));
 }
 

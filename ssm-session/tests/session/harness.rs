@@ -109,7 +109,7 @@ impl Wire {
 
 /// Fails the test if something that must happen does not.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("did not happen within a minute")
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("did not happen within a minute")
 }
 
 /// Waits for a status.

@@ -51,8 +51,9 @@ pub struct Config {
     pub reack_on_resume: usize,
     /// Retransmission timeout before the first measurement.
     pub initial_rto: Duration,
-    /// Shortest retransmission timeout. The path is TCP end to end: a message is late far more often than lost.
-    pub min_rto: Duration,
+    /// How much later than the round-trip time an acknowledgement may always be. The path is TCP end to end: a message is
+    /// late far more often than lost. The official programs allow 10 ms (§4.1).
+    pub rto_margin: Duration,
     /// Longest retransmission timeout, back-off included.
     pub max_rto: Duration,
     /// See [`Resend`].
@@ -98,7 +99,7 @@ impl Default for Config {
             max_acks_owed: 1024,
             reack_on_resume: 1024,
             initial_rto: Duration::from_secs(1),
-            min_rto: Duration::from_millis(200),
+            rto_margin: Duration::from_millis(200),
             max_rto: Duration::from_secs(10),
             resend: Resend::AllUnacknowledged,
             pace: None,
@@ -123,7 +124,7 @@ impl Config {
             // The agent dials one by one; what waits is its accept backlog.
             max_streams: 1024,
             initial_rto: Duration::from_millis(200),
-            min_rto: Duration::from_millis(10),
+            rto_margin: Duration::from_millis(10),
             max_rto: Duration::from_secs(1),
             resend: Resend::HeadOnly { tick: Duration::from_millis(100) },
             pace: Some(Duration::from_millis(1)),

@@ -1,6 +1,7 @@
 //! [`PortSession`]: the layers composed, and the only machine that callers drive.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
@@ -53,7 +54,6 @@ impl Side {
 /// something, drain in this order: [`poll_transmit`](Self::poll_transmit) until `None` (or until the transport takes no
 /// more), [`poll_timeout`](Self::poll_timeout) to set the timer, [`poll_event`](Self::poll_event) until `None`. Do not hand in
 /// frames while [`wants_input`](Self::wants_input) is false: that is the back-pressure.
-#[derive(Debug)]
 pub struct PortSession {
     side: Side,
     config: Config,
@@ -82,6 +82,20 @@ pub struct PortSession {
     resumes: u64,
     dropped: u64,
     ignored: u64,
+}
+
+impl fmt::Debug for PortSession {
+    // A summary: what is buffered is users' traffic, and there may be megabytes of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PortSession")
+            .field("side", &self.side)
+            .field("state", &self.state())
+            .field("closed", &self.closed)
+            .field("handshake", &self.handshake)
+            .field("connected", &self.connected)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far the client's own TerminateSession flag has come.

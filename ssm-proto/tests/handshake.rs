@@ -18,7 +18,9 @@ fn both_sides_establish_and_know_each_other() {
         let mut pair = Pair::new(Config::default(), agent, delay(25 * MS), 1);
         assert_eq!(pair.client.open_stream(pair.now), Err(OpenError::NotEstablished));
         pair.establish();
-        assert!(matches!(&pair.client_events[0], Event::AgentIdentified { agent_version, .. } if agent_version == "3.3.987.0"));
+        assert!(
+            matches!(&pair.client_events[0], Event::AgentIdentified { agent_version, .. } if agent_version == "3.3.987.0")
+        );
         assert_eq!(pair.client_events[1], Event::Established);
         assert_eq!(pair.agent_events[0], Event::Established);
         assert_eq!(pair.client.stats().agent_version.as_deref(), Some("3.3.987.0"));
@@ -71,7 +73,8 @@ fn the_agent_acknowledges_before_it_completes_and_then_is_silent() {
     let complete = kinds.iter().position(|kind| *kind == PayloadType::HANDSHAKE_COMPLETE).unwrap();
     assert_eq!(sent[complete - 1].2.message_type, MessageType::Acknowledge);
     // What follows answers the client's probe and nothing else.
-    let probe = trace.iter().find(|(_, side, message)| *side == Side::Client && message.payload_type == PayloadType::OUTPUT);
+    let probe =
+        trace.iter().find(|(_, side, message)| *side == Side::Client && message.payload_type == PayloadType::OUTPUT);
     assert_eq!(sent.len(), complete + 2);
     assert!(sent[complete + 1].0 >= probe.unwrap().0);
 }

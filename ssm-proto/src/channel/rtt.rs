@@ -15,7 +15,7 @@ pub(crate) struct RttEstimator {
     smoothed: Option<Duration>,
     variation: Duration,
     initial: Duration,
-    min: Duration,
+    margin: Duration,
     max: Duration,
     backoff: u32,
 }
@@ -26,7 +26,7 @@ impl RttEstimator {
             smoothed: None,
             variation: Duration::ZERO,
             initial: config.initial_rto,
-            min: config.min_rto,
+            margin: config.rto_margin,
             max: config.max_rto,
             backoff: 0,
         }
@@ -65,13 +65,14 @@ impl RttEstimator {
 
     /// How long to wait for an acknowledgement, back-off included.
     pub(crate) fn timeout(&self) -> Duration {
-        let base = self.smoothed.map_or(self.initial, |_| self.expected());
-        (base.max(self.min) * 2u32.pow(self.backoff)).min(self.max)
+        let base = self.smoothed.map_or(self.initial, |smoothed| smoothed + (self.variation * 4).max(self.margin));
+        (base * 2u32.pow(self.backoff)).min(self.max)
     }
 
     /// How long an acknowledgement takes at most on a path that behaves: for messages that were overtaken.
     pub(crate) fn expected(&self) -> Duration {
-        self.smoothed.map_or(self.initial, |smoothed| smoothed + (self.variation * 4).max(GRANULARITY))
+        self.smoothed
+            .map_or(self.initial, |smoothed| smoothed + (self.variation * 4).max(smoothed / 4).max(GRANULARITY))
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
             rtt.sample(50 * MS);
         }
         assert!(rtt.rtt().unwrap().abs_diff(50 * MS) < MS);
-        assert_eq!(rtt.timeout(), Config::default().min_rto);
+        assert!(rtt.timeout().abs_diff(50 * MS + Config::default().rto_margin) < MS);
         assert!(rtt.expected() < 70 * MS);
         for _ in 0..100 {
             rtt.sample(1700 * MS);

@@ -3,6 +3,10 @@
 //! Acknowledgements are per message, never cumulative, so each message has its own timeout. A message that was overtaken,
 //! that is, one sent later was acknowledged already, is due as soon as its own acknowledgement is later than the path ever
 //! makes it: over an ordered transport that means a loss, and waiting for the full timeout would only cost time.
+//!
+//! A timeout without such evidence may as well be a path that stands still: then a few are sent again, and every
+//! acknowledgement that comes releases two more, so that a stall of some seconds does not put the whole window on the path
+//! a second time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,6 +15,11 @@ use bytes::Bytes;
 
 use super::rtt::RttEstimator;
 use crate::config::{Config, Resend};
+
+/// How many messages a timeout sends again before the next acknowledgement.
+const BURST: usize = 16;
+/// How many more each acknowledgement releases.
+const BURST_GROWTH: usize = 2;
 
 /// A message that was sent and not acknowledged.
 #[derive(Debug)]
@@ -34,6 +43,8 @@ pub(crate) struct SendQueue {
     bytes: usize,
     /// Sequence numbers to send again now, oldest first.
     due: VecDeque<i64>,
+    /// How many of them may go now.
+    resend_budget: usize,
     /// When to look for timeouts; never later than the first of them.
     check_at: Option<Instant>,
     /// Latest transmission known to have arrived.
@@ -53,6 +64,7 @@ impl SendQueue {
             messages: 0,
             bytes: 0,
             due: VecDeque::new(),
+            resend_budget: usize::MAX,
             check_at: None,
             newest_arrived: None,
             rtt: RttEstimator::new(config),
@@ -95,6 +107,7 @@ impl SendQueue {
         let (sent_at, transmissions) = (slot.sent_at, slot.transmissions);
         self.messages -= 1;
         self.bytes -= frame.len();
+        self.resend_budget = self.resend_budget.saturating_add(BURST_GROWTH);
         // The official agent samples resent messages too, but its queue is not ours to be true to in that.
         if transmissions == 1 {
             self.rtt.sample(now.saturating_duration_since(sent_at));
@@ -124,6 +137,7 @@ impl SendQueue {
     pub(crate) fn handle_reconnect(&mut self, now: Instant) {
         self.rtt.reset_backoff();
         self.newest_arrived = None;
+        self.resend_budget = usize::MAX;
         if self.resend == Resend::AllUnacknowledged {
             self.due = (self.base..)
                 .zip(&self.in_flight)
@@ -156,7 +170,9 @@ impl SendQueue {
 
     /// The next message to send again.
     pub(crate) fn poll_retransmit(&mut self, now: Instant) -> Option<Bytes> {
-        while let Some(sequence) = self.due.pop_front() {
+        while self.resend_budget > 0
+            && let Some(sequence) = self.due.pop_front()
+        {
             let Some(slot) = self.slot(sequence) else {
                 continue;
             };
@@ -166,6 +182,7 @@ impl SendQueue {
             slot.sent_at = now;
             slot.transmissions += 1;
             self.retransmitted += 1;
+            self.resend_budget -= 1;
             if self.resend == Resend::AllUnacknowledged {
                 let again = now + self.rtt.timeout();
                 self.check_at = Some(self.check_at.map_or(again, |at| at.min(again)));
@@ -212,6 +229,7 @@ impl SendQueue {
                 earliest = Some(earliest.map_or(deadline, |at| at.min(deadline)));
             }
         }
+        self.resend_budget = if timed_out { BURST } else { usize::MAX };
         if timed_out {
             self.rtt.back_off();
         }
@@ -290,7 +308,7 @@ mod tests {
     #[test]
     fn an_overtaken_message_does_not_wait_for_the_timeout() {
         let t = Instant::now();
-        let mut queue = SendQueue::new(&Config { min_rto: Duration::from_secs(5), ..Config::default() });
+        let mut queue = SendQueue::new(&Config { rto_margin: Duration::from_secs(5), ..Config::default() });
         queue.push(Bytes::from_static(&[0]), t);
         queue.push(Bytes::from_static(&[1]), t + MS);
         queue.acknowledge(1, t + 21 * MS);
@@ -307,6 +325,22 @@ mod tests {
         queue.handle_reconnect(t + 2 * MS);
         assert_eq!(drain(&mut queue, t + 2 * MS), [0, 1, 3]);
         assert_eq!(queue.retransmitted(), 3);
+    }
+
+    /// A path that stands still must not get the whole window again; acknowledgements that come release the rest.
+    #[test]
+    fn a_stall_costs_a_burst_and_life_releases_more() {
+        let t = Instant::now();
+        let config = Config::default();
+        let mut queue = queue(&config, 100, t);
+        let late = t + config.initial_rto;
+        assert_eq!(drain(&mut queue, late).len(), BURST);
+        for sequence in 0..4 {
+            queue.acknowledge(sequence, late);
+        }
+        assert_eq!(drain(&mut queue, late).len(), 4 * BURST_GROWTH);
+        queue.handle_reconnect(late);
+        assert_eq!(drain(&mut queue, late).len(), 96, "a new path gets all of it");
     }
 
     #[test]

@@ -184,7 +184,12 @@ impl Pair {
     }
 
     /// Reads what is there on one side, without stepping; the end or error that followed, if any.
-    pub fn read_available(&mut self, side: Side, id: StreamId, into: &mut Vec<u8>) -> Option<Result<Read, crate::StreamError>> {
+    pub fn read_available(
+        &mut self,
+        side: Side,
+        id: StreamId,
+        into: &mut Vec<u8>,
+    ) -> Option<Result<Read, crate::StreamError>> {
         let now = self.now;
         loop {
             match self.side(side).read(id, into, now) {

@@ -1,5 +1,8 @@
 //! [`PortSession`]: the layers composed, and the only machine that callers drive.
 
+mod input;
+mod output;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,15 +12,12 @@ use bytes::{BufMut, Bytes};
 use crate::channel::DataChannel;
 use crate::channel::open::OpenDataChannel;
 use crate::channel::timer::{Timer, TimerTable};
-use crate::config::{Config, OLD_AGENT_KEEP_ALIVE};
+use crate::config::Config;
 use crate::error::{OpenError, StreamError};
 use crate::event::{CloseReason, Event, SessionState, StreamId, TokenValue, WsFrame};
 use crate::handshake::Handshake;
-use crate::handshake::agent::{self, AgentProperties, Verdict};
-use crate::handshake::client;
-use crate::handshake::features::client_wants_keep_alive;
-use crate::handshake::payload::HandshakeComplete;
-use crate::message::control::{AgentSessionState, ChannelClosed, Flag};
+use crate::handshake::agent::AgentProperties;
+use crate::message::control::{ChannelClosed, Flag};
 use crate::message::{ClientMessage, MessageType, PayloadType};
 use crate::smux::{Mux, Read};
 use crate::stats::Stats;
@@ -476,188 +476,6 @@ impl PortSession {
             client_instance_id: self.agent.as_ref().map(|agent| agent.instance_id.clone()),
         };
         serde_json::to_string(&open).expect("strings always serialise")
-    }
-
-    fn handle_acknowledged(&mut self, now: Instant) {
-        if let Handshake::Probing { sequence } = self.handshake
-            && self.channel.send.is_acknowledged(sequence)
-        {
-            self.establish(now);
-        }
-        if let Terminate::Sent { sequence } = self.terminate
-            && self.channel.send.is_acknowledged(sequence)
-        {
-            self.terminate = Terminate::Acked;
-            self.events.push_back(Event::TerminateAcked);
-            self.close(CloseReason::Terminated);
-        }
-    }
-
-    fn handle_payload(&mut self, sequence: i64, payload_type: PayloadType, payload: Bytes, now: Instant) {
-        match (self.side, payload_type) {
-            (Side::Client, PayloadType::HANDSHAKE_REQUEST) => {
-                self.handle_handshake_request(&payload);
-            }
-            (Side::Client, PayloadType::HANDSHAKE_COMPLETE) => {
-                self.handle_handshake_complete(&payload, now);
-            }
-            (Side::Agent, PayloadType::HANDSHAKE_RESPONSE) => {
-                self.handle_handshake_response(&payload);
-            }
-            (Side::Client, PayloadType::OUTPUT) if self.handshake == Handshake::AwaitRequest && sequence == 0 => {
-                // docs/protocol.md §5.1: without a handshake it is a shell.
-                self.close(CloseReason::UnsupportedSession { session_type: "shell".into() });
-            }
-            // §4.8: an agent acknowledges and discards what comes before it is ready.
-            (Side::Agent, PayloadType::OUTPUT) if !self.is_done() || self.discard_until.is_some_and(|at| now < at) => {}
-            (_, PayloadType::OUTPUT) => {
-                if let Err(error) = self.mux.handle_bytes(payload) {
-                    self.close(CloseReason::ProtocolViolation(error));
-                }
-            }
-            (Side::Client, PayloadType::FLAG) if Flag::decode(&payload) == Flag::ConnectToPortError => {
-                self.mux.handle_connect_error();
-            }
-            (Side::Agent, PayloadType::FLAG) if Flag::decode(&payload) == Flag::TerminateSession => {
-                self.events.push_back(Event::TerminateRequested);
-            }
-            // §11: acknowledged, without effect.
-            _ => self.ignored += 1,
-        }
-    }
-
-    fn handle_handshake_request(&mut self, payload: &[u8]) {
-        if self.handshake != Handshake::AwaitRequest {
-            self.ignored += 1; // §11: answered once
-            return;
-        }
-        match client::answer(payload, &self.config.client_version) {
-            Ok(accepted) => {
-                if accepted.features.smux_keep_alive {
-                    self.keep_alive =
-                        Some(self.keep_alive.map_or(OLD_AGENT_KEEP_ALIVE, |own| own.min(OLD_AGENT_KEEP_ALIVE)));
-                }
-                self.agent_version = Some(accepted.agent_version);
-                self.control.push_back((PayloadType::HANDSHAKE_RESPONSE, to_json(&accepted.response)));
-                self.handshake = Handshake::AwaitComplete;
-            }
-            Err(reason) => self.close(reason),
-        }
-    }
-
-    fn handle_handshake_complete(&mut self, payload: &[u8], now: Instant) {
-        match self.handshake {
-            Handshake::AwaitComplete => {
-                // Only a message for the user is in it: unreadable is as good as none.
-                let complete: HandshakeComplete = serde_json::from_slice(payload).unwrap_or_default();
-                self.events.push_back(Event::AgentIdentified {
-                    agent_version: self.agent_version.clone().unwrap_or_default(),
-                    customer_message: complete.customer_message,
-                });
-                let until = now + self.config.settle;
-                self.handshake = Handshake::Settling { until };
-                self.timers.set(Timer::Settle, until);
-            }
-            Handshake::AwaitRequest => {
-                self.close(CloseReason::HandshakeFailed("the agent completed what it had not begun".into()));
-            }
-            _ => self.ignored += 1,
-        }
-    }
-
-    fn handle_handshake_response(&mut self, payload: &[u8]) {
-        let (Handshake::AwaitResponse, Some(agent)) = (self.handshake, &self.agent) else {
-            self.ignored += 1; // §11: a second response has no meaning
-            return;
-        };
-        match agent::judge(payload, &agent.properties) {
-            Verdict::Accepted { client_version } => {
-                if client_wants_keep_alive(&client_version) {
-                    self.keep_alive = Some(OLD_AGENT_KEEP_ALIVE);
-                }
-                self.handshake = Handshake::SendComplete;
-            }
-            Verdict::Failed(text) => self.close(CloseReason::HandshakeFailed(text)),
-        }
-    }
-
-    fn poll_resend(&mut self, now: Instant) -> Option<Bytes> {
-        if self.is_paused() {
-            return None;
-        }
-        self.channel.send.poll_retransmit(now)
-    }
-
-    fn poll_handshake(&mut self, now: Instant) -> Option<Bytes> {
-        match self.handshake {
-            Handshake::SendRequest => {
-                let agent = self.agent.as_ref()?;
-                if std::mem::take(&mut self.state_due) {
-                    let state = AgentSessionState {
-                        schema_version: 1,
-                        session_state: "Connected".into(),
-                        session_id: agent.session_id.clone(),
-                    };
-                    return Some(self.channel.encode_unsequenced(MessageType::AgentSessionState, to_json(&state), now));
-                }
-                let request = to_json(&agent.request());
-                self.handshake = Handshake::AwaitResponse;
-                Some(self.send_payload(PayloadType::HANDSHAKE_REQUEST, &request, now))
-            }
-            Handshake::SendComplete => {
-                let took = self.handshake_started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-                let complete = to_json(&HandshakeComplete {
-                    handshake_time_to_complete: i64::try_from(took.as_nanos()).unwrap_or(i64::MAX),
-                    customer_message: String::new(),
-                });
-                self.discard_until = Some(now + self.config.completion_lag);
-                self.establish(now);
-                Some(self.send_payload(PayloadType::HANDSHAKE_COMPLETE, &complete, now))
-            }
-            Handshake::Settling { until } if now >= until => {
-                self.mux.queue_nop();
-                self.handshake = Handshake::Probing { sequence: self.channel.send.next_sequence() };
-                Some(self.send_mux_output(now))
-            }
-            _ => None,
-        }
-    }
-
-    fn poll_control(&mut self, now: Instant) -> Option<Bytes> {
-        if let Some((payload_type, payload)) = self.control.pop_front() {
-            return Some(self.send_payload(payload_type, &payload, now));
-        }
-        if self.terminate == Terminate::Queued && self.is_done() {
-            self.terminate = Terminate::Sent { sequence: self.channel.send.next_sequence() };
-            return Some(self.send_payload(PayloadType::FLAG, &Flag::TerminateSession.encode(), now));
-        }
-        None
-    }
-
-    fn poll_stream_data(&mut self, now: Instant) -> Option<Bytes> {
-        let may_send = self.is_done()
-            && self.mux.has_output()
-            && self.channel.send.has_room()
-            && !self.is_paused()
-            && !self.timers.is_set(Timer::Pace);
-        may_send.then(|| self.send_mux_output(now))
-    }
-
-    fn send_mux_output(&mut self, now: Instant) -> Bytes {
-        if let Some(pace) = self.config.pace {
-            self.timers.set(Timer::Pace, now + pace);
-        }
-        let (mux, max) = (&mut self.mux, self.config.max_payload);
-        let capacity = mux.output_hint(max);
-        self.channel.send(PayloadType::OUTPUT, capacity, now, |out| {
-            mux.poll_output(max, out);
-        })
-    }
-
-    fn send_payload(&mut self, payload_type: PayloadType, payload: &[u8], now: Instant) -> Bytes {
-        self.channel.send(payload_type, payload.len(), now, |out| {
-            out.extend_from_slice(payload);
-        })
     }
 }
 

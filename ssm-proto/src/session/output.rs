@@ -1,0 +1,93 @@
+//! What a session has to say, by kind; `poll_transmit` decides the order.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{PortSession, Terminate, to_json};
+use crate::channel::timer::Timer;
+use crate::handshake::Handshake;
+use crate::handshake::payload::HandshakeComplete;
+use crate::message::control::{AgentSessionState, Flag};
+use crate::message::{MessageType, PayloadType};
+
+impl PortSession {
+    pub(super) fn poll_resend(&mut self, now: Instant) -> Option<Bytes> {
+        if self.is_paused() {
+            return None;
+        }
+        self.channel.send.poll_retransmit(now)
+    }
+
+    pub(super) fn poll_handshake(&mut self, now: Instant) -> Option<Bytes> {
+        match self.handshake {
+            Handshake::SendRequest => {
+                let agent = self.agent.as_ref()?;
+                if std::mem::take(&mut self.state_due) {
+                    let state = AgentSessionState {
+                        schema_version: 1,
+                        session_state: "Connected".into(),
+                        session_id: agent.session_id.clone(),
+                    };
+                    return Some(self.channel.encode_unsequenced(MessageType::AgentSessionState, to_json(&state), now));
+                }
+                let request = to_json(&agent.request());
+                self.handshake = Handshake::AwaitResponse;
+                Some(self.send_payload(PayloadType::HANDSHAKE_REQUEST, &request, now))
+            }
+            Handshake::SendComplete => {
+                let took = self.handshake_started.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+                let complete = to_json(&HandshakeComplete {
+                    handshake_time_to_complete: i64::try_from(took.as_nanos()).unwrap_or(i64::MAX),
+                    customer_message: String::new(),
+                });
+                self.discard_until = Some(now + self.config.completion_lag);
+                self.establish(now);
+                Some(self.send_payload(PayloadType::HANDSHAKE_COMPLETE, &complete, now))
+            }
+            Handshake::Settling { until } if now >= until => {
+                self.mux.queue_nop();
+                self.handshake = Handshake::Probing { sequence: self.channel.send.next_sequence() };
+                Some(self.send_mux_output(now))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn poll_control(&mut self, now: Instant) -> Option<Bytes> {
+        if let Some((payload_type, payload)) = self.control.pop_front() {
+            return Some(self.send_payload(payload_type, &payload, now));
+        }
+        if self.terminate == Terminate::Queued && self.is_done() {
+            self.terminate = Terminate::Sent { sequence: self.channel.send.next_sequence() };
+            return Some(self.send_payload(PayloadType::FLAG, &Flag::TerminateSession.encode(), now));
+        }
+        None
+    }
+
+    pub(super) fn poll_stream_data(&mut self, now: Instant) -> Option<Bytes> {
+        let may_send = self.is_done()
+            && self.mux.has_output()
+            && self.channel.send.has_room()
+            && !self.is_paused()
+            && !self.timers.is_set(Timer::Pace);
+        may_send.then(|| self.send_mux_output(now))
+    }
+
+    fn send_mux_output(&mut self, now: Instant) -> Bytes {
+        if let Some(pace) = self.config.pace {
+            self.timers.set(Timer::Pace, now + pace);
+        }
+        let (mux, max) = (&mut self.mux, self.config.max_payload);
+        let capacity = mux.output_hint(max);
+        self.channel.send(PayloadType::OUTPUT, capacity, now, |out| {
+            mux.poll_output(max, out);
+        })
+    }
+
+    fn send_payload(&mut self, payload_type: PayloadType, payload: &[u8], now: Instant) -> Bytes {
+        self.channel.send(payload_type, payload.len(), now, |out| {
+            out.extend_from_slice(payload);
+        })
+    }
+}

@@ -14,11 +14,12 @@ use tunnels_api::ApiError;
 /// Without a command it shows the tunnels, as `tunnels ls` does. Tunnels are picked by name, as
 /// @group or with a glob ('orders-*'); none picked means all.
 #[derive(Debug, Parser)]
-#[command(name = "tunnels", version, after_help = exit::HELP, propagate_version = true)]
+#[command(name = "tunnels", version, after_help = exit::HELP)]
 pub(crate) struct Args {
     /// The configuration file [default: ~/.config/tunnels/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "TUNNELS_CONFIG", hide_env = true)]
-    pub(crate) config: Option<PathBuf>,
+    // Not clap's `env`: a variable that is set to nothing counts as not set.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -54,6 +55,12 @@ pub(crate) enum Command {
 }
 
 impl Args {
+    /// The configuration that was named, by option or variable.
+    pub(crate) fn config(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("TUNNELS_CONFIG").filter(|path| !path.is_empty());
+        self.config.clone().or_else(|| variable().map(PathBuf::from))
+    }
+
     /// What to do: `ls` if nothing else was given.
     pub(crate) fn chosen(&self) -> Command {
         self.command.clone().unwrap_or_else(|| Command::Ls(ls::Ls::default()))

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     };
     let command = args.chosen();
     let json = command.wants_json();
-    let exit = match command.run(args.config) {
+    let exit = match command.run(args.config()) {
         Ok(exit) => exit,
         Err(error) => {
             output::print_error(&error, json);

@@ -39,13 +39,19 @@ pub(crate) fn say(text: &str) {
 /// Prints the error that ends the program: what happened, why, what to do next.
 pub(crate) fn print_error(error: &ApiError, json: bool) {
     if json {
-        let body = ErrorBody { error: error.clone() };
+        let message = anstream::adapter::strip_str(&error.message).to_string();
+        let body = ErrorBody { error: ApiError { message, ..error.clone() } };
         if let Ok(text) = serde_json::to_string(&body) {
             say(&text);
         }
         return;
     }
-    say(&format!("\x1b[1;31merror\x1b[0m: {}", error.message));
+    // The report of a configuration's mistakes says so itself, once for each.
+    if error.code == ErrorCode::ConfigInvalid && error.message.contains('\n') {
+        say(&error.message);
+    } else {
+        say(&format!("\x1b[1;31merror\x1b[0m: {}", error.message));
+    }
     if let Some(hint) = &error.hint {
         say(&format!("  \x1b[1mnext\x1b[0m: {hint}"));
     }

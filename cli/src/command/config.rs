@@ -27,6 +27,7 @@ impl Config {
         match self.action {
             Action::Path => output::print(&format!("{}\n", path.display()))?,
             Action::Check => {
+                must_exist(&path)?;
                 let config = config::load(&path).map_err(|errors| invalid(&errors))?;
                 let count = config.tunnels.len();
                 let noun = if count == 1 { "tunnel" } else { "tunnels" };
@@ -45,8 +46,27 @@ pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, ApiError> {
     })
 }
 
+/// What a newcomer needs to see instead of "no such file".
+const FIRST_STEPS: &str = "create it, for example with
+
+    [tunnels.orders-db]
+    remote = \"orders.cluster-abc.eu-west-1.rds.amazonaws.com:5432\"
+    local  = 15432
+    target = \"i-0123456789abcdef0\"    # a managed node from which the database can be reached
+
+  or name another file with --config or TUNNELS_CONFIG; `tunnels sim` is for a try without AWS";
+
+/// Says how to begin when there is no configuration yet.
+pub(super) fn must_exist(path: &Path) -> Result<(), ApiError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let text = format!("there is no configuration at {}", path.display());
+    Err(ApiError::new(ErrorCode::ConfigInvalid, text).with_hint(FIRST_STEPS))
+}
+
 /// All mistakes as one error.
 pub(super) fn invalid(errors: &config::ConfigErrors) -> ApiError {
-    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    ApiError::new(ErrorCode::ConfigInvalid, errors.render(color))
+    // Whoever prints it takes the colours out where none are wanted.
+    ApiError::new(ErrorCode::ConfigInvalid, errors.render(true))
 }

@@ -45,8 +45,10 @@ impl Daemon {
             ApiError::new(ErrorCode::Failed, format!("cannot prepare calls to AWS: {error}"))
                 .with_hint("look at AWS_CA_BUNDLE and the proxy variables")
         })?;
+        let config_path = config::find(named.as_deref())?;
+        config::must_exist(&config_path)?;
         let daemon = tunnels_daemon::Daemon::start(Options {
-            config_path: config::find(named.as_deref())?,
+            config_path,
             runtime_dir: places.runtime_dir,
             state_dir: places.state_dir,
             connector: Arc::new(connector),

@@ -84,6 +84,13 @@ impl Listener {
         async move { connections.wait().await }
     }
 
+    /// Gives the address up and ends the connections. It is free once the tasks that are handed out have
+    /// ended, which takes them no more than being scheduled.
+    pub(super) fn close(mut self) -> JoinSet<()> {
+        self.accepting.abort_all();
+        std::mem::take(&mut self.accepting)
+    }
+
     fn remove_file(&mut self) {
         if let Some(path) = self.socket_file.take() {
             drop(std::fs::remove_file(path));

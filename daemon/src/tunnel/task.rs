@@ -57,6 +57,8 @@ pub(super) struct TunnelTask {
     gate: watch::Sender<Gate>,
     shared: Shared,
     listener: Option<Listener>,
+    /// What is left of the listener before, until it has let go of the address.
+    closing: JoinSet<()>,
     live: Option<Live>,
     session_status: Option<watch::Receiver<SessionStatus>>,
     running: JoinSet<Done>,
@@ -89,6 +91,7 @@ impl TunnelTask {
             events,
             gate,
             listener: None,
+            closing: JoinSet::new(),
             live: None,
             session_status: None,
             running: JoinSet::new(),
@@ -155,11 +158,18 @@ impl TunnelTask {
             Action::Bind => {
                 self.binding += 1;
                 let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
-                self.spawn(async move { Done::Bound(number, Listener::bind(&config.local, &shared).await) });
+                // At a restart the last holder of the address is ourselves.
+                let mut closing = std::mem::take(&mut self.closing);
+                self.spawn(async move {
+                    while closing.join_next().await.is_some() {}
+                    Done::Bound(number, Listener::bind(&config.local, &shared).await)
+                });
             }
             Action::Unbind => {
                 self.binding += 1;
-                self.listener = None;
+                if let Some(listener) = self.listener.take() {
+                    self.closing = listener.close();
+                }
             }
             Action::StartSession => {
                 self.attempt += 1;

@@ -91,14 +91,11 @@ impl AwsConnector for SdkConnector {
     fn connect<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Result<Arc<dyn SsmApi>, AwsError>> {
         Box::pin(async move {
             let known = self.lock().get(scope).filter(|client| !client.needs_login()).cloned();
-            let client = match known {
-                Some(client) => client,
-                None => {
-                    let made = Arc::new(self.make(scope).await?);
-                    self.lock().insert(scope.clone(), Arc::clone(&made));
-                    made
-                }
-            };
+            if let Some(client) = known {
+                return Ok(client as Arc<dyn SsmApi>);
+            }
+            let client = Arc::new(self.make(scope).await?);
+            self.lock().insert(scope.clone(), Arc::clone(&client));
             Ok(client as Arc<dyn SsmApi>)
         })
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tunnels_api::{DaemonEvent, DaemonVersion};
 
 /// How long open connections may go on at the end, unless the command to stop says otherwise.
@@ -124,14 +125,16 @@ impl Daemon {
         let board = around.board.clone();
         let state = around.state.clone();
         let serving_ends = CancellationToken::new();
-        let server = tokio::spawn(instance.serve(handle, serving_ends.clone()));
+        // All of these end with this future, however it ends.
+        let server = AbortOnDropHandle::new(tokio::spawn(instance.serve(handle, serving_ends.clone())));
         let writer = {
             let state = state.clone();
-            tokio::spawn(async move { state.keep_written().await })
+            AbortOnDropHandle::new(tokio::spawn(async move { state.keep_written().await }))
         };
         // Taken before any tunnel opens a session of its own.
         let leftovers = state.sessions();
-        let cleaner = tokio::spawn(end_leftovers(leftovers, Arc::clone(&around.aws), state.clone()));
+        let cleaning = end_leftovers(leftovers, Arc::clone(&around.aws), state.clone());
+        let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
         let mut supervisor = Supervisor::new(config, around);
 
         let mut sample = interval(SAMPLE);

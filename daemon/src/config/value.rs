@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn durations() {
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         for wrong in ["", "30", "-1s", "soon"] {
             assert!(duration(wrong).is_err(), "{wrong}");

@@ -19,7 +19,7 @@ const ALL: [Phase; 14] = [
     Phase::Failed,
 ];
 
-const EAGER: Policy = Policy { on_demand: false, park_after: Some(Duration::from_secs(900)) };
+const EAGER: Policy = Policy { on_demand: false, park_after: Some(Duration::from_mins(15)) };
 const ON_DEMAND: Policy = Policy { on_demand: true, park_after: None };
 
 fn down(kind: CauseKind, retry: Retry) -> DownCause {
@@ -230,7 +230,7 @@ fn on_demand_waits_for_the_first_connection() {
 fn a_lost_channel_is_resumed_at_once_and_ready_again_without_a_probe() {
     let start = Instant::now();
     let mut machine = ready(EAGER, start);
-    let later = start + Duration::from_secs(3600);
+    let later = start + Duration::from_hours(1);
     machine.handle_event(Event::ChannelLost(network()), later);
     assert_eq!(machine.state(), TunnelState::Reconnecting);
     assert_eq!(actions(&mut machine), [Action::ResumeSession]);
@@ -261,7 +261,7 @@ fn resuming_is_tried_without_end_and_never_more_than_five_seconds_apart_while_no
 fn a_channel_that_breaks_right_after_each_resume_is_backed_off() {
     let mut now = Instant::now();
     let mut machine = ready(EAGER, now);
-    now += Duration::from_secs(60);
+    now += Duration::from_mins(1);
     machine.handle_event(Event::ChannelLost(network()), now);
     machine.handle_event(Event::Resumed, now);
     assert_eq!(actions(&mut machine), [Action::ResumeSession]);
@@ -314,7 +314,7 @@ fn parked_after_the_last_connection_and_woken_by_the_next() {
     let closed = now + Duration::from_secs(5000);
     machine.handle_event(Event::Streams(0), closed);
     let park = machine.poll_timeout().expect("a time to park");
-    assert_eq!(park, closed + Duration::from_secs(900));
+    assert_eq!(park, closed + Duration::from_mins(15));
     machine.handle_timeout(park);
     assert_eq!(machine.state(), TunnelState::Listening);
     assert_eq!(actions(&mut machine), [Action::EndSession]);

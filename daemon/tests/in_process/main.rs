@@ -1,0 +1,6 @@
+//! The daemon in this process, against the simulator, over real sockets on loopback.
+
+mod harness;
+mod json_api;
+mod sessions;
+mod tunnels;

@@ -1,0 +1,123 @@
+//! What becomes of sessions: lost and resumed, ended and replaced, never left behind.
+
+use crate::harness::{PATIENCE, World, echoes, noise};
+use std::io::ErrorKind;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+use tunnels_api::{CauseKind, TunnelState};
+
+#[tokio::test]
+async fn a_cut_in_the_middle_of_a_transfer_is_not_noticed_by_the_application() {
+    let world = World::ready("").await;
+    let bytes = noise(24_000_000);
+    let mut app = world.connect().await;
+    let cuts = async {
+        for part in 1..=3 {
+            let enough = part * 4_000_000;
+            while world.status().bytes_in < enough {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            world.cut_client();
+            world.wait_for(TunnelState::Reconnecting).await;
+            world.wait_for(TunnelState::Ready).await;
+        }
+    };
+    tokio::join!(echoes(&mut app, &bytes), cuts);
+    assert_eq!(world.calls("StartSession"), 1);
+    assert!(world.calls("ResumeSession") >= 3);
+}
+
+#[tokio::test]
+async fn a_refused_resume_is_tried_again() {
+    let world = World::ready("").await;
+    let mut app = world.connect().await;
+    echoes(&mut app, b"before").await;
+    world.sim.set_faults(&serde_json::json!({ "resume_refusals": 2 })).unwrap();
+    world.cut_client();
+    let waiting = world.wait("waiting", |status| status.retry_at.is_some()).await;
+    assert_eq!(waiting.state, TunnelState::Reconnecting);
+    assert_eq!((waiting.sessions, waiting.sessions_resuming), (1, 1));
+    assert_eq!(waiting.cause.unwrap().kind, CauseKind::ServiceError);
+    world.wait_for(TunnelState::Ready).await;
+    echoes(&mut app, b"after").await;
+    assert_eq!(world.calls("ResumeSession"), 3);
+}
+
+#[tokio::test]
+async fn a_new_connection_waits_while_the_session_is_resumed() {
+    let world = World::ready("").await;
+    world.sim.set_faults(&serde_json::json!({ "resume_refusals": 1 })).unwrap();
+    world.cut_client();
+    world.wait_for(TunnelState::Reconnecting).await;
+    let mut app = world.connect().await;
+    echoes(&mut app, b"hello").await;
+}
+
+#[tokio::test]
+async fn a_session_that_ends_resets_its_connections_and_is_replaced() {
+    let world = World::ready("").await;
+    let mut app = world.connect().await;
+    echoes(&mut app, b"hello").await;
+    let first = world.sim.sessions().sessions[0].id.clone();
+    assert!(world.sim.close_session(&first, "Session reached its maximum duration"));
+    let ended = world.wait("the end", |status| status.cause.is_some()).await;
+    assert_eq!(ended.cause.unwrap().kind, CauseKind::MaxDuration);
+    let read = timeout(PATIENCE, app.read(&mut [0])).await.unwrap();
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    world.wait_for(TunnelState::Ready).await;
+    echoes(&mut world.connect().await, b"again").await;
+    assert_eq!(world.open_sessions(), 1);
+}
+
+#[tokio::test]
+async fn the_idle_policy_is_not_worked_around() {
+    let world = World::ready("").await;
+    let first = world.sim.sessions().sessions[0].id.clone();
+    world.sim.close_session(&first, "Your session timed out due to inactivity.");
+    let parked = world.wait_for(TunnelState::Listening).await;
+    assert_eq!(parked.cause.unwrap().kind, CauseKind::IdlePolicy);
+    assert_eq!(world.open_sessions(), 0);
+    echoes(&mut world.connect().await, b"again").await;
+}
+
+#[tokio::test]
+async fn an_unused_session_is_parked_and_the_next_connection_opens_another() {
+    let world = World::ready("park_after = \"300ms\"\nprobe = \"none\"").await;
+    let parked = world.wait_for(TunnelState::Listening).await;
+    assert_eq!(parked.cause.unwrap().kind, CauseKind::Parked);
+    echoes(&mut world.connect().await, b"again").await;
+}
+
+#[tokio::test]
+async fn stopping_leaves_no_session_behind() {
+    let world = World::ready("").await;
+    let mut app = world.connect().await;
+    echoes(&mut app, b"hello").await;
+    let (sim, _folder) = world.stop().await;
+    let report = sim.sessions();
+    assert!(report.sessions.iter().all(|session| session.ended.is_some()), "{report:?}");
+    assert!(report.calls.iter().any(|call| call.operation == "TerminateSession"));
+    assert!(app.write_all(b"x").await.is_err() || app.read(&mut [0]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_is_ended_and_brought_up_by_the_next_start() {
+    let world = World::ready("").await;
+    let (local, remote) = (world.local, world.remote);
+    let left = world.sim.sessions().sessions[0].id.clone();
+    let state = world.state_file();
+    while !std::fs::read_to_string(&state).is_ok_and(|text| text.contains(&left)) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (sim, folder) = world.crash().await;
+    let world = World::start(sim, folder, remote, local, "");
+    world.wait_for(TunnelState::Ready).await;
+    let ended = async {
+        while world.sim.sessions().sessions.iter().any(|session| session.id == left && session.ended.is_none()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("the session that was left over ends");
+    assert_eq!(world.open_sessions(), 1);
+}

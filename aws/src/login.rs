@@ -4,8 +4,9 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 /// The command to show, if the profile is one that people log in to.
 pub(crate) async fn command(profile: Option<&str>) -> Option<String> {
-    let selected = profile.map(|name| name.to_owned().into());
+    #[expect(clippy::default_trait_access, reason = "the name this crate has for the type is deprecated")]
     let files = Default::default();
+    let selected = profile.map(|name| name.to_owned().into());
     let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, selected).await.ok()?;
     let verb = verb(|key| profiles.get(key).is_some())?;
     Some(match profiles.selected_profile() {

@@ -1,0 +1,172 @@
+//! Each fault at least once, from where a client feels it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use ssm_proto::{CloseReason, Config};
+use ssm_sim::{DEFAULT_NODE, EndReason};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::support::{Client, DEADLINE, Remote, api, payload, resume, start, start_session, until};
+
+/// An echo of `length` bytes on a new stream; how long it took.
+async fn echo(client: &Client, length: usize) -> Duration {
+    let start = Instant::now();
+    let data = payload(length);
+    let mut stream = client.session.open_stream().await.unwrap();
+    let (mut from, mut to) = tokio::io::split(&mut stream);
+    let mut back = vec![0; length + 1];
+    let both = async {
+        let write = async {
+            to.write_all(b"e").await.unwrap();
+            to.write_all(&data).await.unwrap();
+        };
+        tokio::join!(write, from.read_exact(&mut back)).1.unwrap();
+    };
+    timeout(DEADLINE, both).await.expect("an echo in time");
+    assert!(back[1..] == data, "the echo differs");
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn latency_is_one_way_and_jitter_adds() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let client = Client::start(&sim, remote.address).await;
+    let before = echo(&client, 1).await;
+    sim.set_faults(&json!({"latency_ms": 100, "jitter_ms": 20})).unwrap();
+    let slow = echo(&client, 1).await;
+    assert!(slow >= Duration::from_millis(200), "{slow:?}");
+    assert!(slow < Duration::from_millis(600), "{slow:?}");
+    // A bandwidth-delay product on the way, not one message at a time.
+    let bulk = echo(&client, 1 << 20).await;
+    assert!(bulk < Duration::from_secs(5), "{bulk:?}");
+    sim.clear_faults();
+    let after = echo(&client, 1).await;
+    assert!(before < Duration::from_millis(100) && after < Duration::from_millis(100), "{before:?} {after:?}");
+}
+
+#[tokio::test]
+async fn a_rate_limits_each_direction() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let client = Client::start(&sim, remote.address).await;
+    sim.set_faults(&json!({"rate_bytes_per_s": 1_000_000})).unwrap();
+    let took = echo(&client, 1_000_000).await;
+    assert!(took >= Duration::from_millis(950), "{took:?}");
+    // Both directions at once: twice that if they shared the rate.
+    assert!(took < Duration::from_millis(1900), "{took:?}");
+}
+
+#[tokio::test]
+async fn lost_doubled_and_overtaken_messages_change_no_byte() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let client = Client::start(&sim, remote.address).await;
+    sim.set_faults(&json!({"drop_acks": 0.05, "duplicate": 0.05, "reorder": 0.05})).unwrap();
+    echo(&client, 300_000).await;
+    sim.clear_faults();
+    let session = &sim.sessions().sessions[0];
+    assert!(session.counters.retransmissions > 0, "no acknowledgement was lost");
+}
+
+#[tokio::test]
+async fn what_an_absent_client_misses_is_dropped_or_kept() {
+    for away in ["drop", "buffer"] {
+        let (sim, remote) = (start().await, Remote::start().await);
+        sim.set_faults(&json!({"away": away})).unwrap();
+        let client = Client::start(&sim, remote.address).await;
+        let mut transfer = client.session.open_stream().await.unwrap();
+        transfer.write_all(b"d").await.unwrap();
+        transfer.write_u64(20_000_000).await.unwrap();
+        transfer.read_u8().await.unwrap();
+        sim.set_faults(&json!({"resume_refusals": 5})).unwrap();
+        sim.cut(&ssm_sim::Cut { side: ssm_sim::Side::Client, how: ssm_sim::How::Reset, session: None, for_s: None });
+        let mut data = vec![0; 20_000_000 - 1];
+        timeout(DEADLINE, transfer.read_exact(&mut data)).await.unwrap().unwrap();
+        assert!(data[..] == payload(20_000_000)[1..], "{away}");
+        assert_eq!(sim.faults().resume_refusals, 0);
+    }
+}
+
+#[tokio::test]
+async fn the_websocket_is_recycled_every_few_moments() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    sim.set_faults(&json!({"close_every_s": 0.2})).unwrap();
+    let client = Client::start(&sim, remote.address).await;
+    until("three resumes", || sim.sessions().sessions[0].counters.resumes >= 3).await;
+    echo(&client, 100_000).await;
+}
+
+#[tokio::test]
+async fn an_idle_session_ends_and_a_busy_one_does_not() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let busy = Config { keep_alive: Some(Duration::from_millis(100)), ..Config::default() };
+    let busy = Client::start_with(&sim, remote.address, busy).await;
+    let idle = Client::start(&sim, remote.address).await;
+    sim.set_faults(&json!({"idle_timeout_s": 1.0})).unwrap();
+    let CloseReason::ChannelClosed { output } = timeout(DEADLINE, idle.session.closed()).await.unwrap() else {
+        panic!("no channel_closed")
+    };
+    assert!(output.contains("inactivity"), "{output}");
+    let sessions = sim.sessions().sessions;
+    assert_eq!(sessions[1].end_reason, Some(EndReason::Idle));
+    assert_eq!(sessions[0].end_reason, None, "{} was busy", busy.id);
+    let gone = resume(&sim, &idle.id).await;
+    assert_eq!(gone.error(), "DoesNotExistException");
+}
+
+#[tokio::test]
+async fn a_session_has_a_maximum_duration() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let client = Client::start(&sim, remote.address).await;
+    sim.set_faults(&json!({"max_duration_s": 0.3})).unwrap();
+    let reason = timeout(DEADLINE, client.session.closed()).await.unwrap();
+    assert!(reason.to_string().contains("maximum session duration"), "{reason}");
+    assert_eq!(sim.sessions().sessions[0].end_reason, Some(EndReason::MaxDuration));
+}
+
+#[tokio::test]
+async fn api_faults_count_down_or_stay() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let started = start_session(&sim, remote.address).await.json();
+    let id = started["SessionId"].as_str().unwrap();
+    sim.set_faults(&json!({"start_refusals": 1, "resume_refusals": 2})).unwrap();
+    assert_eq!(start_session(&sim, remote.address).await.error(), "InternalServerError");
+    assert!(start_session(&sim, remote.address).await.status.is_success());
+    for _ in 0..2 {
+        let refused = resume(&sim, id).await;
+        assert_eq!((refused.error().as_str(), refused.status.as_u16()), ("InternalServerError", 500));
+    }
+    assert!(resume(&sim, id).await.status.is_success());
+
+    sim.set_faults(&json!({"empty_token": 1})).unwrap();
+    assert_eq!(resume(&sim, id).await.json()["TokenValue"], "");
+    sim.set_faults(&json!({"throttle": true})).unwrap();
+    for _ in 0..3 {
+        assert_eq!(api(&sim, "DescribeSessions", json!({"State": "Active"})).await.error(), "ThrottlingException");
+    }
+    sim.set_faults(&json!({"throttle": false, "expired_credentials": true})).unwrap();
+    assert_eq!(resume(&sim, id).await.error(), "ExpiredTokenException");
+}
+
+#[tokio::test]
+async fn a_node_that_goes_offline_loses_its_agents_and_they_come_back() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let client = Client::start(&sim, remote.address).await;
+    sim.set_faults(&json!({"offline": [DEFAULT_NODE]})).unwrap();
+    until("the agent to be gone", || !sim.sessions().sessions[0].agent_connected).await;
+    assert_eq!(start_session(&sim, remote.address).await.error(), "TargetNotConnected");
+    sim.clear_faults();
+    echo(&client, 1000).await;
+}
+
+#[tokio::test]
+async fn an_old_agent_says_so() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    sim.set_faults(&json!({"agent_version": "3.0.196.0"})).unwrap();
+    let grant = start_session(&sim, remote.address).await.json();
+    let session = ssm_session::Session::client(Config::default());
+    let (transport, token) = Client::dial(&grant).await.unwrap();
+    session.attach(transport, token);
+    let reason = timeout(DEADLINE, session.closed()).await.unwrap();
+    assert!(matches!(reason, CloseReason::MultiplexingUnsupported { .. }), "{reason}");
+}

@@ -1,0 +1,10 @@
+//! The simulator through its ports, as clients, agents and tests see it.
+
+mod api;
+mod control;
+mod end_to_end;
+mod external;
+mod faults;
+mod gateway;
+mod strict;
+mod support;

@@ -1,0 +1,73 @@
+//! A TCP server behind the node: what it does a connection's first byte says.
+
+use std::net::SocketAddr;
+
+use ring::digest::{Context, SHA256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// Serves `e`: echo; `d` + length: sends that many bytes of [`payload`]; `u` + length: takes that
+/// many bytes and answers their hash.
+#[derive(Debug)]
+pub struct Remote {
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Remote {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let _ = serve(stream).await;
+                });
+            }
+        });
+        Self { address, task }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
+    match stream.read_u8().await? {
+        b'd' => {
+            let length = stream.read_u64().await?;
+            stream.write_all(&payload(length as usize)).await?;
+            stream.read_u8().await?;
+        }
+        b'u' => {
+            let mut data = vec![0; stream.read_u64().await? as usize];
+            stream.read_exact(&mut data).await?;
+            stream.write_all(&hash(&data)).await?;
+            stream.read_u8().await?;
+        }
+        _ => {
+            let (mut from, mut to) = stream.split();
+            tokio::io::copy(&mut from, &mut to).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that do not repeat in any period a protocol might have.
+pub fn payload(length: usize) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(length as u64);
+    let mut data = vec![0; length];
+    rng.fill(&mut data);
+    data
+}
+
+pub fn hash(data: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(data);
+    context.finish().as_ref().try_into().unwrap()
+}

@@ -57,6 +57,15 @@ impl Goal {
     }
 }
 
+/// When one tunnel has failed or needs a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtTrouble {
+    /// The wait is over: it cannot come to a good end.
+    Stop,
+    /// See first what becomes of the others.
+    GoOn,
+}
+
 /// How the wait ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -130,13 +139,19 @@ impl Follower {
     }
 
     /// Waits for `names`, telling each change of theirs, for at most `limit`.
-    pub(crate) async fn until(&mut self, names: &[String], goal: Goal, limit: Duration) -> Result<Ending, ApiError> {
+    pub(crate) async fn until(
+        &mut self,
+        names: &[String],
+        goal: Goal,
+        at_trouble: AtTrouble,
+        limit: Duration,
+    ) -> Result<Ending, ApiError> {
         let start = Instant::now();
         // A limit beyond what the clock can count is none.
         let deadline = start.checked_add(limit);
         loop {
             let stale_counts = start.elapsed() >= STALE;
-            if let Some(ending) = self.ending(names, goal, stale_counts) {
+            if let Some(ending) = self.ending(names, goal, at_trouble, stale_counts) {
                 return Ok(ending);
             }
             let stale_at = (!stale_counts).then(|| start + STALE);
@@ -187,26 +202,20 @@ impl Follower {
         }
     }
 
-    /// None while there is something to wait for. Trouble ends it as soon as one tunnel has it.
-    fn ending(&self, names: &[String], goal: Goal, stale_counts: bool) -> Option<Ending> {
+    /// None while there is something to wait for.
+    fn ending(&self, names: &[String], goal: Goal, at_trouble: AtTrouble, stale_counts: bool) -> Option<Ending> {
         let judged = self.judge(names, goal, stale_counts);
-        let with = |verdict| -> Vec<String> {
-            judged.iter().filter(|(_, v)| *v == verdict).map(|(name, _)| (*name).to_owned()).collect()
-        };
-        let (failed, login) = (with(Verdict::Failed), with(Verdict::NeedsLogin));
-        if !failed.is_empty() {
-            Some(Ending::Failed(failed))
-        } else if !login.is_empty() {
-            Some(Ending::NeedsLogin(login))
-        } else {
-            with(Verdict::Pending).is_empty().then_some(Ending::Reached)
+        let pending = judged.iter().any(|(_, verdict)| *verdict == Verdict::Pending);
+        match trouble(&judged) {
+            Some(_) if pending && at_trouble == AtTrouble::GoOn => None,
+            None => (!pending).then_some(Ending::Reached),
+            trouble => trouble,
         }
     }
 
     fn out_of_time(&self, names: &[String], goal: Goal) -> Ending {
         let judged = self.judge(names, goal, true);
-        let late = judged.iter().filter(|(_, verdict)| *verdict != Verdict::Reached);
-        Ending::TimedOut(late.map(|(name, _)| (*name).to_owned()).collect())
+        trouble(&judged).unwrap_or_else(|| Ending::TimedOut(with(&judged, Verdict::Pending)))
     }
 
     fn judge<'a>(&self, names: &'a [String], goal: Goal, stale_counts: bool) -> Vec<(&'a str, Verdict)> {
@@ -221,6 +230,22 @@ impl Follower {
         };
         names.iter().map(judge).collect()
     }
+}
+
+type Judged<'a> = [(&'a str, Verdict)];
+
+/// What cannot be mended by waiting; what failed for good counts for more.
+fn trouble(judged: &Judged<'_>) -> Option<Ending> {
+    let (failed, login) = (with(judged, Verdict::Failed), with(judged, Verdict::NeedsLogin));
+    if failed.is_empty() {
+        (!login.is_empty()).then_some(Ending::NeedsLogin(login))
+    } else {
+        Some(Ending::Failed(failed))
+    }
+}
+
+fn with(judged: &Judged<'_>, verdict: Verdict) -> Vec<String> {
+    judged.iter().filter(|(_, v)| *v == verdict).map(|(name, _)| (*name).to_owned()).collect()
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -275,6 +300,15 @@ mod tests {
         let goal = Goal::State(TunnelState::NeedsLogin);
         assert_eq!(goal.judge(&status(TunnelState::NeedsLogin, TargetState::Up)), Verdict::Reached);
         assert_eq!(goal.judge(&status(TunnelState::Failed, TargetState::Up)), Verdict::Failed);
+    }
+
+    #[test]
+    fn failed_counts_for_more_than_needs_login_and_that_for_more_than_late() {
+        use Verdict::{Failed, NeedsLogin, Pending, Reached};
+        let judged = [("a", NeedsLogin), ("b", Failed), ("c", Pending), ("d", Reached)];
+        assert_eq!(trouble(&judged), Some(Ending::Failed(vec!["b".to_owned()])));
+        assert_eq!(trouble(&judged[..1]), Some(Ending::NeedsLogin(vec!["a".to_owned()])));
+        assert_eq!(trouble(&judged[2..]), None);
     }
 
     #[test]

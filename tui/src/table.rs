@@ -6,6 +6,8 @@
 use crate::units;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
 use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
 
 /// How text is to look where it goes.
@@ -49,8 +51,10 @@ pub fn state(tunnel: &TunnelStatus, now: Timestamp) -> String {
         let _ = write!(text, " · {} of {} resuming", tunnel.sessions_resuming, tunnel.sessions);
     }
     if let Some(at) = tunnel.retry_at.filter(|at| *at > now) {
-        // `ago` from the other side: how far `now` is behind.
-        let _ = write!(text, " · retry in {}", units::ago(now, at));
+        let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+        // Rounded up: "in 0s" would be over.
+        let seconds = left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+        let _ = write!(text, " · retry in {}", units::span(Duration::from_secs(seconds)));
     }
     text
 }
@@ -94,14 +98,24 @@ fn draw(tunnels: &[TunnelStatus], now: Timestamp, look: Look, remote_width: usiz
     text
 }
 
-/// Under the table: why a tunnel is not what it should be, and what to do.
+/// Who can reach a tunnel's port, if that is more than this machine.
+pub fn warning(tunnel: &TunnelStatus) -> Option<String> {
+    let exposed = tunnel.local.parse::<SocketAddr>().is_ok_and(|local| !local.ip().is_loopback());
+    exposed.then(|| format!("other machines can reach {}", tunnel.local))
+}
+
+/// Under the table: why a tunnel is not what it should be, and what to do; who else can reach it.
 fn notes(text: &mut String, tunnel: &TunnelStatus, look: Look) {
+    let (bold, red, off) = if look.color { ("\x1b[1m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
     let quiet = matches!(tunnel.state, TunnelState::Ready | TunnelState::Down | TunnelState::Listening);
-    let Some(cause) = tunnel.cause.as_ref().filter(|_| !quiet) else { return };
-    let (on, off) = if look.color { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-    let _ = write!(text, "\n{on}{}{off} is {}: {}\n", tunnel.name, tunnel.state, cause.text);
-    if let Some(next) = &cause.next {
-        let _ = writeln!(text, "  next: {next}");
+    if let Some(cause) = tunnel.cause.as_ref().filter(|_| !quiet) {
+        let _ = write!(text, "\n{bold}{}{off} is {}: {}\n", tunnel.name, tunnel.state, cause.text);
+        if let Some(next) = &cause.next {
+            let _ = writeln!(text, "  next: {next}");
+        }
+    }
+    if let Some(warning) = warning(tunnel).filter(|_| tunnel.state != TunnelState::Down) {
+        let _ = write!(text, "\n{bold}{}{off}: {red}warning{off}: {warning}\n", tunnel.name);
     }
 }
 
@@ -235,6 +249,26 @@ web        down   127.0.0.2:6379   :8080                                        
         assert_eq!(state(&tunnel, now()), "connecting · retry in 4s");
         tunnel.retry_at = Some("2026-11-21T06:00:00Z".parse().unwrap());
         assert_eq!(state(&tunnel, now()), "connecting");
+    }
+
+    #[test]
+    fn the_time_to_the_next_try_is_rounded_up() {
+        let mut tunnel = status("a", TunnelState::Connecting);
+        tunnel.retry_at = Some("2026-11-21T06:03:05.020Z".parse().unwrap());
+        assert_eq!(state(&tunnel, now()), "connecting · retry in 1s");
+    }
+
+    #[test]
+    fn a_port_that_others_can_reach_is_warned_of_while_it_is_open() {
+        let mut tunnel = status("a", TunnelState::Ready);
+        for (local, warned) in [("0.0.0.0:1", true), ("[::]:1", true), ("127.0.0.2:1", false), ("unix:/s", false)] {
+            tunnel.local = local.into();
+            let text = render(&[tunnel.clone()], now(), Look::default());
+            assert_eq!(text.contains("warning: other machines can reach"), warned, "{local}");
+        }
+        tunnel.local = "0.0.0.0:1".into();
+        tunnel.state = TunnelState::Down;
+        assert!(!render(&[tunnel], now(), Look::default()).contains("warning"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::block_on;
 use crate::exit::Exit;
-use crate::follow::{Follower, Goal};
+use crate::follow::{AtTrouble, Follower, Goal};
 use crate::link::Link;
 use crate::output;
 use clap::Args;
@@ -28,7 +28,7 @@ impl Down {
             let mut follower = Follower::subscribe(client).await?;
             let names = client.down(&self.select).await?.tunnels;
             let goal = Goal::State(TunnelState::Down);
-            let ending = follower.until(&names, goal, LIMIT).await?;
+            let ending = follower.until(&names, goal, AtTrouble::GoOn, LIMIT).await?;
             let exit = ending.into_exit(goal, LIMIT)?;
             for name in names {
                 output::print(&format!("{name} is down\n"))?;

@@ -49,6 +49,9 @@ fn describe(tunnel: &TunnelStatus, now: Timestamp) -> String {
         }
     }
     line("local", &tunnel.local);
+    if let Some(warning) = table::warning(tunnel) {
+        line("warning", &warning);
+    }
     line("remote", &tunnel.remote);
     for (label, value) in [("target", &tunnel.target), ("profile", &tunnel.profile), ("region", &tunnel.region)] {
         if let Some(value) = value {

@@ -2,7 +2,7 @@
 
 use super::{block_on, interrupted};
 use crate::exit::Exit;
-use crate::follow::{Ending, Follower, Goal};
+use crate::follow::{AtTrouble, Ending, Follower, Goal};
 use crate::link::Link;
 use crate::{duration, output};
 use clap::Args;
@@ -59,8 +59,12 @@ pub(super) async fn bring_up(
     names: &[String],
     wait: Option<Duration>,
 ) -> Result<Exit, ApiError> {
-    let limit = wait.unwrap_or(GLANCE);
-    let ending = follower.until(names, Goal::Up, limit).await?;
+    // A glance is to show all of them; who waits for all wants to know at once that it is in vain.
+    let (at_trouble, limit) = match wait {
+        Some(limit) => (AtTrouble::Stop, limit),
+        None => (AtTrouble::GoOn, GLANCE),
+    };
+    let ending = follower.until(names, Goal::Up, at_trouble, limit).await?;
     show(follower, names)?;
     if wait.is_none() && matches!(ending, Ending::TimedOut(_)) {
         return Ok(Exit::Done);
@@ -81,6 +85,6 @@ async fn attach(client: &Client, follower: &mut Follower, names: &[String]) -> R
     };
     client.down(names).await?;
     let goal = Goal::State(tunnels_api::TunnelState::Down);
-    follower.until(names, goal, super::down::LIMIT).await?;
+    follower.until(names, goal, AtTrouble::GoOn, super::down::LIMIT).await?;
     Ok(exit)
 }

@@ -3,13 +3,17 @@
 use super::{block_on, pick};
 use crate::duration;
 use crate::exit::Exit;
-use crate::follow::{Follower, Goal};
+use crate::follow::{AtTrouble, Follower, Goal};
 use crate::link::Link;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use std::any::Any;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
-use tunnels_api::{ApiError, TargetState, TunnelState};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tunnels_api::{ApiError, TunnelState};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Wait {
@@ -37,23 +41,30 @@ impl Wait {
             let mut follower = Follower::subscribe(client).await?;
             let names = pick(&self.select, follower.tunnels())?;
             follower.trust_snapshot();
-            if self.state == TunnelState::Ready {
-                // A parked tunnel opens its session again when it is asked to be up.
-                let parked: Vec<String> = follower
-                    .tunnels()
-                    .iter()
-                    .filter(|tunnel| names.contains(&tunnel.name))
-                    .filter(|tunnel| tunnel.state == TunnelState::Listening)
-                    .filter(|tunnel| tunnel.wanted == TargetState::Up)
-                    .map(|tunnel| tunnel.name.clone())
-                    .collect();
-                if !parked.is_empty() {
-                    client.up(&parked).await?;
-                }
-            }
+            // Held until the end: a connection is what opens the session of such a tunnel.
+            let knocks = follower
+                .tunnels()
+                .iter()
+                .filter(|_| self.state == TunnelState::Ready)
+                .filter(|tunnel| names.contains(&tunnel.name) && tunnel.state == TunnelState::Listening)
+                .map(|tunnel| knock(tunnel.local.clone()));
+            let mut knocking: JoinSet<()> = knocks.collect();
             let goal = Goal::State(self.state);
-            follower.until(&names, goal, self.timeout).await?.into_exit(goal, self.timeout)
+            let ending = follower.until(&names, goal, AtTrouble::Stop, self.timeout).await?;
+            knocking.abort_all();
+            ending.into_exit(goal, self.timeout)
         })
+    }
+}
+
+/// Connects to a tunnel's port and stays. A port that refuses is told by the tunnel's state.
+async fn knock(local: String) {
+    let connected: io::Result<Box<dyn Any + Send>> = match local.strip_prefix("unix:") {
+        Some(path) => UnixStream::connect(path).await.map(|stream| Box::new(stream) as _),
+        None => TcpStream::connect(&local).await.map(|stream| Box::new(stream) as _),
+    };
+    if let Ok(_stream) = connected {
+        std::future::pending::<()>().await;
     }
 }
 

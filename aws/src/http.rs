@@ -8,6 +8,11 @@ use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Calls are rare once the tunnels are up: a burst of them must not leave its connections open.
+const IDLE: usize = 2;
+const IDLE_TIME: Duration = Duration::from_secs(20);
 
 /// Why the HTTP client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -35,13 +40,15 @@ pub(crate) fn client() -> Result<SharedHttpClient, HttpError> {
     }
     let tls =
         TlsContext::builder().with_trust_store(trust).build().map_err(|error| HttpError::Tls(error.to_string()))?;
-    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector: ConnectorBuilder<_> = ConnectorBuilder::default()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls.clone())
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.build()
-    }))
+    Ok(Builder::new().pool_max_idle_per_host(IDLE).pool_idle_timeout(IDLE_TIME).build_with_connector_fn(
+        move |settings, components| {
+            let mut connector: ConnectorBuilder<_> = ConnectorBuilder::default()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(tls.clone())
+                .proxy_config(ProxyConfig::from_env());
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector.build()
+        },
+    ))
 }

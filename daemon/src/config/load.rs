@@ -1,11 +1,11 @@
 //! Files into a checked [`Config`], or everything that is wrong with them.
 //!
 //! Finds and reads the files, follows includes, fills in defaults and checks what only shows when all is
-//! seen: names defined twice, ports that clash. What a single value may be is in `reader.rs`.
+//! seen: names defined twice, ports that clash. What a single value may be is in `keys.rs`.
 
 use super::diagnostic::{ConfigError, ConfigErrors, Place, SourceFile};
+use super::keys::{self, Document, Entry, Keys};
 use super::model::{Config, KeepAlive, Probe, TunnelConfig};
-use super::reader::{self, Document, Entry, Keys};
 use super::value::expand;
 use crate::aws::{AwsScope, Endpoints};
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl<'a> Loader<'a> {
     fn text(&mut self, path: &Path, text: String, inherited: &Keys) {
         self.files.push(path.to_owned());
         let file = Arc::new(SourceFile { path: path.to_owned(), text });
-        let Document { include, defaults, tunnels } = reader::read(&file, self.env, &mut self.errors);
+        let Document { include, defaults, tunnels } = keys::read(&file, self.env, &mut self.errors);
         let defaults = or(defaults, inherited);
         for entry in tunnels {
             self.tunnel(entry, &defaults);

@@ -3,6 +3,7 @@
 //! Owns the meaning of every key and the messages about wrong ones. It knows nothing of running tunnels.
 
 mod diagnostic;
+mod keys;
 mod load;
 mod model;
 mod reader;

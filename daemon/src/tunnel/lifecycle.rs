@@ -15,8 +15,14 @@
 //!                                                                          ResumeWait · ResumeLogin
 //! ```
 
+mod event;
+mod phase;
+
+pub(crate) use event::{Action, Admission, Event, Policy};
+
 use super::backoff::Backoff;
 use super::cause::{DownCause, Retry};
+use phase::Phase;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
@@ -27,97 +33,6 @@ const PORT_RETRY: Duration = Duration::from_secs(5);
 const SESSION_STABLE: Duration = Duration::from_secs(10);
 /// The same for a websocket within a session; resuming is cheap, so it is trusted sooner.
 const CHANNEL_STABLE: Duration = Duration::from_secs(1);
-
-/// The keys of a tunnel's configuration that decide about states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Policy {
-    /// The session opens with the first connection instead of at `up`.
-    pub(crate) on_demand: bool,
-    /// With no stream for so long the session is closed and the port kept.
-    pub(crate) park_after: Option<Duration>,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// The local port is ours.
-    Bound,
-    /// It is not.
-    BindFailed(Cause),
-    /// A local connection was accepted and wants a session.
-    Connection,
-    /// A session is open.
-    SessionUp,
-    /// Opening one failed.
-    StartFailed(DownCause),
-    /// The session's websocket is gone.
-    ChannelLost(DownCause),
-    /// The session carries again.
-    Resumed,
-    /// Resuming it failed, but it may still exist.
-    ResumeFailed(DownCause),
-    /// The session is gone for good.
-    SessionEnded(DownCause),
-    /// The remote answers.
-    ProbePassed,
-    /// It does not.
-    ProbeFailed(DownCause),
-    /// A forwarded connection got its first byte from the remote.
-    RemoteAnswered,
-    /// The agent could not connect a stream to the remote.
-    RemoteRefused,
-    /// So many forwarded connections are open now.
-    Streams(u32),
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Bind the local port.
-    Bind,
-    /// Release it, or stop trying to bind it.
-    Unbind,
-    /// Open a session.
-    StartSession,
-    /// Resume the session there is.
-    ResumeSession,
-    /// Terminate the session there is, or the one that is being opened.
-    EndSession,
-    /// See whether the remote answers through the session there is.
-    Probe,
-}
-
-/// What becomes of a local connection that is accepted now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// Reset it at once.
-    Refuse,
-    /// Hold it, and open a session for it.
-    Wake,
-    /// Hold it until the session carries.
-    Hold,
-    /// Forward it.
-    Pass,
-}
-
-/// Where in its life a tunnel is; finer than the [`TunnelState`] that users see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Down,
-    Binding,
-    PortTaken,
-    Listening,
-    Starting,
-    StartWait,
-    StartLogin,
-    Probing,
-    Ready,
-    Degraded,
-    Resuming,
-    ResumeWait,
-    ResumeLogin,
-    Failed,
-}
 
 /// The machine.
 #[derive(Debug)]
@@ -172,16 +87,7 @@ impl Lifecycle {
 
     /// What views show.
     pub(crate) fn state(&self) -> TunnelState {
-        match self.phase {
-            Phase::Down => TunnelState::Down,
-            Phase::Listening => TunnelState::Listening,
-            Phase::Binding | Phase::Starting | Phase::StartWait | Phase::Probing => TunnelState::Connecting,
-            Phase::Ready => TunnelState::Ready,
-            Phase::Degraded => TunnelState::Degraded,
-            Phase::Resuming | Phase::ResumeWait => TunnelState::Reconnecting,
-            Phase::StartLogin | Phase::ResumeLogin => TunnelState::NeedsLogin,
-            Phase::PortTaken | Phase::Failed => TunnelState::Failed,
-        }
+        self.phase.state()
     }
 
     /// Why it is in that state, where there is something to say.
@@ -196,27 +102,12 @@ impl Lifecycle {
 
     /// Sessions that exist, and how many of them are being resumed.
     pub(crate) fn sessions(&self) -> (u32, u32) {
-        match self.phase {
-            Phase::Probing | Phase::Ready | Phase::Degraded => (1, 0),
-            Phase::Resuming | Phase::ResumeWait | Phase::ResumeLogin => (1, 1),
-            _ => (0, 0),
-        }
+        self.phase.sessions()
     }
 
     /// What becomes of a connection that is accepted now.
     pub(crate) fn admission(&self) -> Admission {
-        match self.phase {
-            Phase::Down | Phase::Binding | Phase::PortTaken | Phase::Failed => Admission::Refuse,
-            Phase::Listening => Admission::Wake,
-            Phase::Starting
-            | Phase::StartWait
-            | Phase::StartLogin
-            | Phase::Resuming
-            | Phase::ResumeWait
-            | Phase::ResumeLogin => Admission::Hold,
-            // Once the session is open a connection is the better probe: it is not made to wait for ours.
-            Phase::Probing | Phase::Ready | Phase::Degraded => Admission::Pass,
-        }
+        self.phase.admission()
     }
 
     /// The user's wish. `Up` for a tunnel that waits or has failed means: now.
@@ -434,15 +325,6 @@ impl Lifecycle {
             Some(after) if self.streams == 0 => Some(now + after),
             _ => None,
         };
-    }
-}
-
-impl Phase {
-    fn has_session(self) -> bool {
-        matches!(
-            self,
-            Self::Probing | Self::Ready | Self::Degraded | Self::Resuming | Self::ResumeWait | Self::ResumeLogin
-        )
     }
 }
 

@@ -19,20 +19,21 @@ mod listener;
 mod local_peer;
 mod local_stream;
 mod probe;
+mod publisher;
 mod relay;
 mod task;
 
 use crate::aws::AwsConnector;
 use crate::config::TunnelConfig;
 use crate::state::StateFile;
-use crate::status::{Gauges, StatusBoard};
+use crate::status::StatusBoard;
 use ssm_session::Tls;
 use std::sync::Arc;
 use std::time::Duration;
 use task::TunnelTask;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tunnels_api::{TargetState, TunnelStatus};
+use tunnels_api::TargetState;
 
 /// The supervisor sends a command per user's wish and waits for none; more than this in a row to one tunnel
 /// means that its task is gone.
@@ -70,10 +71,11 @@ impl TunnelHandle {
     /// Puts the tunnel on the board, down, and starts its task.
     pub(crate) fn spawn(config: Arc<TunnelConfig>, around: Surroundings) -> Self {
         let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
-        let gauges = Arc::new(Gauges::default());
-        around.board.add(initial_status(&config), Arc::clone(&gauges), crate::clock::now());
+        if config.local.is_exposed() {
+            tracing::warn!(name = %config.name, local = %config.local, "this tunnel can be reached from other machines");
+        }
         let span = tracing::info_span!("tunnel", name = %config.name);
-        let task = TunnelTask::new(Arc::clone(&config), around, gauges, queue);
+        let task = TunnelTask::new(Arc::clone(&config), around, queue);
         let task = tokio::spawn(tracing::Instrument::instrument(task.run(), span));
         Self { config, commands, task, wanted: TargetState::Down }
     }
@@ -120,35 +122,4 @@ impl Drop for TunnelHandle {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-fn initial_status(config: &TunnelConfig) -> TunnelStatus {
-    TunnelStatus {
-        name: config.name.clone(),
-        state: tunnels_api::TunnelState::Down,
-        wanted: TargetState::Down,
-        cause: None,
-        local: config.local.to_string(),
-        remote: config.remote.to_string(),
-        target: Some(described(config)),
-        profile: config.scope.profile.clone(),
-        region: config.scope.region.clone(),
-        groups: config.groups.clone(),
-        sessions: 0,
-        sessions_resuming: 0,
-        streams: 0,
-        bytes_in: 0,
-        bytes_out: 0,
-        rate_in: 0,
-        rate_out: 0,
-        rtt_ms: None,
-        since: crate::clock::timestamp(),
-        retry_at: None,
-    }
-}
-
-/// The candidates, while none carries.
-fn described(config: &TunnelConfig) -> String {
-    let candidates: Vec<String> = config.targets.iter().map(ToString::to_string).collect();
-    candidates.join(", ")
 }

@@ -7,13 +7,14 @@
 
 use super::cause::DownCause;
 use super::connect::{self, Connector, Live, ResumeError};
-use super::forward::{Gate, Shared};
+use super::forward::{Gate, News, Shared};
 use super::lifecycle::{Action, Event, Lifecycle, Policy};
 use super::listener::Listener;
-use super::{Surroundings, TunnelCommand, described, initial_status, probe};
+use super::publisher::Publisher;
+use super::{Surroundings, TunnelCommand, probe};
 use crate::clock;
 use crate::config::{KeepAlive, TunnelConfig};
-use crate::status::{Gauges, StatusBoard};
+use crate::status::Gauges;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ssm_session::{SessionStatus, StreamUrl};
@@ -23,10 +24,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
-use tunnels_api::{Cause, TargetState, TunnelState, TunnelStatus};
+use tunnels_api::{Cause, TargetState, TunnelState};
 
 /// Connections tell of their begin, end and first answer; full, they wait a moment.
-const EVENT_QUEUE: usize = 64;
+const NEWS_QUEUE: usize = 64;
 /// At the end sessions are terminated in so much time, or the next start does it.
 const LAST_CALLS: Duration = Duration::from_secs(10);
 /// Half of the shortest idle timeout an account can have (docs/protocol.md §7.2).
@@ -47,13 +48,12 @@ enum Done {
 pub(super) struct TunnelTask {
     config: Arc<TunnelConfig>,
     connector: Arc<Connector>,
-    board: StatusBoard,
+    publisher: Publisher,
     gauges: Arc<Gauges>,
     lifecycle: Lifecycle,
     wanted: TargetState,
-    status: TunnelStatus,
     commands: mpsc::Receiver<TunnelCommand>,
-    events: mpsc::Receiver<Event>,
+    news: mpsc::Receiver<News>,
     gate: watch::Sender<Gate>,
     shared: Shared,
     listener: Option<Listener>,
@@ -72,23 +72,22 @@ impl TunnelTask {
     pub(super) fn new(
         config: Arc<TunnelConfig>,
         around: Surroundings,
-        gauges: Arc<Gauges>,
         commands: mpsc::Receiver<TunnelCommand>,
     ) -> Self {
-        let (events_in, events) = mpsc::channel(EVENT_QUEUE);
+        let (news_in, news) = mpsc::channel(NEWS_QUEUE);
+        let gauges = Arc::new(Gauges::default());
         let (gate, gate_out) = watch::channel(Gate::closed());
         let policy = Policy { on_demand: config.on_demand, park_after: config.park_after };
         Self {
             connector: Arc::new(Connector::new(Arc::clone(&config), around.aws, around.tls, around.state)),
             lifecycle: Lifecycle::new(policy, seed(&config.name), clock::now()),
             wanted: TargetState::Down,
-            status: initial_status(&config),
-            shared: Shared { gate: gate_out, events: events_in, gauges: Arc::clone(&gauges), hold: config.hold },
-            board: around.board,
+            shared: Shared { gate: gate_out, news: news_in, gauges: Arc::clone(&gauges), hold: config.hold },
+            publisher: Publisher::new(&config, around.board, Arc::clone(&gauges)),
             config,
             gauges,
             commands,
-            events,
+            news,
             gate,
             listener: None,
             closing: JoinSet::new(),
@@ -122,7 +121,7 @@ impl TunnelTask {
                     Some(TunnelCommand::Stop(drain)) => draining = Some(self.drain(drain)),
                     None => return,
                 },
-                Some(event) = self.events.recv() => self.event(event),
+                Some(news) = self.news.recv() => self.connection_news(news),
                 Some(done) = self.running.join_next() => self.done(done),
                 status = changed(&mut self.session_status) => self.session_changed(status),
                 () = or_never(wake_at.map(sleep_until)) => self.lifecycle.handle_timeout(clock::now()),
@@ -135,11 +134,19 @@ impl TunnelTask {
         self.lifecycle.handle_target(target);
     }
 
-    fn event(&mut self, event: Event) {
-        if let (Event::Streams(count), KeepAlive::Connected, Some(live)) = (&event, self.config.keep_alive, &self.live)
-        {
-            live.session.set_keep_alive((*count > 0).then_some(KEEP_ALIVE));
-        }
+    fn connection_news(&mut self, news: News) {
+        let event = match news {
+            News::SessionWanted => Event::Connection,
+            News::Answered => Event::RemoteAnswered,
+            News::Refused => Event::RemoteRefused,
+            News::StreamsChanged => {
+                let streams = self.gauges.streams();
+                if let (KeepAlive::Connected, Some(live)) = (self.config.keep_alive, &self.live) {
+                    live.session.set_keep_alive((streams > 0).then_some(KEEP_ALIVE));
+                }
+                Event::Streams(streams)
+            }
+        };
         self.lifecycle.handle_event(event, clock::now());
     }
 
@@ -150,7 +157,8 @@ impl TunnelTask {
             self.perform(action);
         }
         self.open_gate();
-        self.publish();
+        let carrier = self.live.as_ref().map(|live| (live.target.as_str(), live.region.as_str()));
+        self.publisher.show(&self.lifecycle, self.wanted, carrier);
     }
 
     fn perform(&mut self, action: Action) {
@@ -306,39 +314,6 @@ impl TunnelTask {
             *gate = Gate { admission, session: session.cloned(), ready };
             true
         });
-    }
-
-    fn publish(&mut self) {
-        let (sessions, resuming) = self.lifecycle.sessions();
-        let now = clock::now();
-        let state = self.lifecycle.state();
-        let live = self.live.as_ref();
-        let next = TunnelStatus {
-            state,
-            wanted: self.wanted,
-            cause: self.lifecycle.cause().cloned(),
-            target: Some(live.map_or_else(|| described(&self.config), |live| live.target.clone())),
-            region: live.map(|live| live.region.clone()).or_else(|| self.config.scope.region.clone()),
-            sessions,
-            sessions_resuming: resuming,
-            since: if state == self.status.state { self.status.since } else { clock::timestamp() },
-            retry_at: None,
-            ..self.status.clone()
-        };
-        let retry_at = self.lifecycle.retry_at();
-        // A date computed anew differs by what has passed meanwhile: that alone is no news.
-        let same = TunnelStatus { retry_at: None, ..self.status.clone() } == next
-            && retry_at.is_some() == self.status.retry_at.is_some();
-        if same {
-            return;
-        }
-        let next = TunnelStatus { retry_at: retry_at.map(|at| clock::timestamp_of(at, now)), ..next };
-        if next.state != self.status.state {
-            let cause = next.cause.as_ref().map(tracing::field::display);
-            tracing::info!(from = %self.status.state, to = %next.state, cause, "state");
-        }
-        self.status = next;
-        self.board.publish(self.status.clone());
     }
 
     /// Accepts no more; the future is ready when the open connections have ended, or `drain` is over.

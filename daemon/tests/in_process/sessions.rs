@@ -90,6 +90,33 @@ async fn an_unused_session_is_parked_and_the_next_connection_opens_another() {
 }
 
 #[tokio::test]
+async fn missing_credentials_are_waited_for_with_streams_frozen() {
+    let world = World::ready("").await;
+    let mut app = world.connect().await;
+    echoes(&mut app, b"before").await;
+    world.sim.set_faults(&serde_json::json!({ "expired_credentials": true })).unwrap();
+    world.cut_client();
+    let waiting = world.wait_for(TunnelState::NeedsLogin).await;
+    assert_eq!(waiting.cause.unwrap().kind, CauseKind::Credentials);
+    assert_eq!(waiting.sessions, 1);
+    // The login happens; nobody tells the daemon.
+    world.sim.clear_faults();
+    world.wait_for(TunnelState::Ready).await;
+    echoes(&mut app, b"after").await;
+    assert_eq!(world.calls("StartSession"), 1);
+}
+
+#[tokio::test]
+async fn a_restart_has_a_new_session_and_the_same_port() {
+    let world = World::ready("").await;
+    world.daemon.restart(vec!["a".into()]).await.unwrap();
+    world.wait_for(TunnelState::Connecting).await;
+    world.wait_for(TunnelState::Ready).await;
+    echoes(&mut world.connect().await, b"hello").await;
+    assert_eq!(world.calls("StartSession"), 2);
+}
+
+#[tokio::test]
 async fn stopping_leaves_no_session_behind() {
     let world = World::ready("").await;
     let mut app = world.connect().await;

@@ -56,6 +56,12 @@ fn the_documented_example() {
 }
 
 #[test]
+fn the_published_example_parses() {
+    let config = good(include_str!("../../../../config.example.toml"));
+    assert!(!config.tunnels.is_empty());
+}
+
+#[test]
 fn all_mistakes_at_once_each_with_its_place() {
     let found = wrong(
         r#"surprise = 1

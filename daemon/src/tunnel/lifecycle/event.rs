@@ -1,0 +1,77 @@
+//! What goes into the lifecycle and what comes out of it.
+
+use crate::tunnel::cause::DownCause;
+use std::time::Duration;
+use tunnels_api::Cause;
+
+/// The keys of a tunnel's configuration that decide about states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The session opens with the first connection instead of at `up`.
+    pub(crate) on_demand: bool,
+    /// With no stream for so long the session is closed and the port kept.
+    pub(crate) park_after: Option<Duration>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The local port is ours.
+    Bound,
+    /// It is not.
+    BindFailed(Cause),
+    /// A local connection was accepted and wants a session.
+    Connection,
+    /// A session is open.
+    SessionUp,
+    /// Opening one failed.
+    StartFailed(DownCause),
+    /// The session's websocket is gone.
+    ChannelLost(DownCause),
+    /// The session carries again.
+    Resumed,
+    /// Resuming it failed, but it may still exist.
+    ResumeFailed(DownCause),
+    /// The session is gone for good.
+    SessionEnded(DownCause),
+    /// The remote answers.
+    ProbePassed,
+    /// It does not.
+    ProbeFailed(DownCause),
+    /// A forwarded connection got its first byte from the remote.
+    RemoteAnswered,
+    /// The agent could not connect a stream to the remote.
+    RemoteRefused,
+    /// So many forwarded connections are open now.
+    Streams(u32),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Bind the local port.
+    Bind,
+    /// Release it, or stop trying to bind it.
+    Unbind,
+    /// Open a session.
+    StartSession,
+    /// Resume the session there is.
+    ResumeSession,
+    /// Terminate the session there is, or the one that is being opened.
+    EndSession,
+    /// See whether the remote answers through the session there is.
+    Probe,
+}
+
+/// What becomes of a local connection that is accepted now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Reset it at once.
+    Refuse,
+    /// Hold it, and open a session for it.
+    Wake,
+    /// Hold it until the session carries.
+    Hold,
+    /// Forward it.
+    Pass,
+}

@@ -11,7 +11,7 @@ async fn main() {
     let agent = match args.get(1).map(String::as_str) {
         Some(pace @ ("fast" | "real")) => AgentKind::BuiltIn(pace.parse().unwrap()),
         Some(listen) => AgentKind::External { listen: listen.parse().unwrap(), ca_out: args.get(2).map(Into::into) },
-        None => AgentKind::BuiltIn(Default::default()),
+        None => AgentKind::BuiltIn(ssm_sim::AgentPace::default()),
     };
     let nodes = vec![args.get(3).map_or_else(Node::default, |node| node.parse().unwrap())];
     let config = SimConfig { listen: args[0].parse().unwrap(), agent, nodes, ..SimConfig::default() };

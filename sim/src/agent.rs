@@ -113,15 +113,13 @@ async fn keep_connected(service: &Arc<Service>, session: &Arc<Session>, channel:
     let mut status = channel.status();
     loop {
         let now = status.borrow_and_update().clone();
-        match now {
-            SessionStatus::Closed(reason) => return reason,
-            SessionStatus::Detached { .. } => {
-                if !reconnect(service, session, channel).await {
-                    tracing::info!(session = session.id, "agent gives up: it stays deaf");
-                    std::future::pending::<()>().await;
-                }
-            }
-            _ => {}
+        if let SessionStatus::Closed(reason) = now {
+            return reason;
+        }
+        let lost = matches!(now, SessionStatus::Detached { .. });
+        if lost && !reconnect(service, session, channel).await {
+            tracing::info!(session = session.id, "agent gives up: it stays deaf");
+            std::future::pending::<()>().await;
         }
         if status.changed().await.is_err() {
             return CloseReason::Terminated;

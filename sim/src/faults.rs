@@ -129,6 +129,9 @@ impl Faults {
     }
 
     /// The same with the members of `patch` in place of its own; `null` stands for the default.
+    ///
+    /// # Errors
+    /// [`FaultError`]: an unknown member, or a value out of its range.
     pub fn patched(&self, patch: &Value) -> Result<Self, FaultError> {
         let Value::Object(changes) = patch else {
             return Err(FaultError::NoObject);

@@ -31,49 +31,59 @@ const POLICY_VIOLATION: u16 = 1008;
 /// How long an upgraded websocket may take to say who it is.
 pub(crate) const OPEN_MESSAGE_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Why an upgrade is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    reason: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, format!("{}\n", self.reason)).into_response()
+    }
+}
+
 /// `GET /v1/data-channel/{session}`: the upgrade of either role.
 pub(crate) async fn data_channel(
     State(service): State<Arc<Service>>,
     Path(id): Path<String>,
     mut request: Request,
-) -> Response {
-    if let Err(refusal) = admit(&service, &request) {
-        return refusal;
-    }
-    let Some(session) = service.registry.get(&id) else {
-        return (StatusCode::NOT_FOUND, format!("No session {id}.\n")).into_response();
-    };
+) -> Result<Response, Refusal> {
+    admit(&service, &request)?;
+    let no_session = || Refusal::new(StatusCode::NOT_FOUND, format!("No session {id}."));
+    let session = service.registry.get(&id).ok_or_else(no_session)?;
     if session.state() == SessionState::Terminated {
-        return (StatusCode::GONE, format!("Session {id} is terminated.\n")).into_response();
+        return Err(Refusal::new(StatusCode::GONE, format!("Session {id} is terminated.")));
     }
     let given_cell = request.uri().query().and_then(|query| query.split("cell-number=").nth(1));
     if service.faults.get().reject_old_url && given_cell.is_some_and(|cell| cell != session.cell_number()) {
-        return (StatusCode::BAD_REQUEST, "This URL is no longer valid.\n").into_response();
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "This URL is no longer valid."));
     }
-    let answer = match accept(request.headers()) {
-        Ok(answer) => answer,
-        Err(refusal) => return refusal,
-    };
+    let answer = accept(request.headers())?;
     let upgrade = hyper::upgrade::on(&mut request);
     service.tasks.spawn(open(Arc::clone(&service), session, upgrade));
-    answer
+    Ok(answer)
 }
 
 /// Signature and expired credentials, for both kinds of channel.
-pub(crate) fn admit(service: &Service, request: &Request) -> Result<(), Response> {
+pub(crate) fn admit(service: &Service, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
     if headers.contains_key(header::AUTHORIZATION) && service.faults.take_expired_credentials() {
-        return Err((StatusCode::FORBIDDEN, "The security token is expired.\n").into_response());
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "ExpiredTokenException"));
     }
-    service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages").map_err(|error| {
-        let mut refusal = error.into_response();
-        *refusal.status_mut() = StatusCode::FORBIDDEN;
-        refusal
-    })
+    let checked = service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages");
+    checked.map_err(|error| Refusal::new(StatusCode::FORBIDDEN, error.name()))
 }
 
 /// The `101` for a websocket upgrade; without subprotocol and extensions (docs/protocol.md §2.2).
-pub(crate) fn accept(headers: &HeaderMap) -> Result<Response, Response> {
+pub(crate) fn accept(headers: &HeaderMap) -> Result<Response, Refusal> {
     let has = |name: header::HeaderName, wanted: &str| {
         headers
             .get_all(name)
@@ -82,22 +92,18 @@ pub(crate) fn accept(headers: &HeaderMap) -> Result<Response, Response> {
             .flat_map(|value| value.split(','))
             .any(|part| part.trim().eq_ignore_ascii_case(wanted))
     };
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
-    let (true, true, true, Some(key)) = (
-        has(header::CONNECTION, "upgrade"),
-        has(header::UPGRADE, "websocket"),
-        has(header::SEC_WEBSOCKET_VERSION, "13"),
-        key,
-    ) else {
-        return Err((StatusCode::BAD_REQUEST, "This is a websocket.\n").into_response());
-    };
+    let is_upgrade = has(header::CONNECTION, "upgrade")
+        && has(header::UPGRADE, "websocket")
+        && has(header::SEC_WEBSOCKET_VERSION, "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| is_upgrade).map(HeaderValue::as_bytes);
+    let not_an_upgrade = || Refusal::new(StatusCode::BAD_REQUEST, "This is a websocket.");
     Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key))
+        .header(header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.ok_or_else(not_an_upgrade)?))
         .body(Body::empty())
-        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 /// Waits for the upgrade; `None` if the connection went away before.

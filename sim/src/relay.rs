@@ -55,9 +55,8 @@ pub(crate) async fn serve(service: &Arc<Service>, session: &Arc<Session>, mut se
     let mut sending = VecDeque::new();
     let departure = relay.run(&mut seat.commands, &mut reading, &mut writing, &mut sending).await;
     let away = service.faults.get().away;
-    let socket = match writing.reunite(reading) {
-        Ok(socket) => socket,
-        Err(_) => unreachable!("both halves come from one split"),
+    let Ok(socket) = writing.reunite(reading) else {
+        unreachable!("both halves come from one split");
     };
     match departure {
         Departure::Lost(why) => {

@@ -59,6 +59,9 @@ pub struct SimHandle {
 
 impl Simulator {
     /// Binds the ports and starts to serve; returns when both ports accept connections.
+    ///
+    /// # Errors
+    /// [`StartError`]: a port is taken, or the authority's file cannot be written.
     pub async fn start(config: SimConfig) -> Result<SimHandle, StartError> {
         let seed = config.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let listener = listen(config.listen).await?;
@@ -131,6 +134,9 @@ impl SimHandle {
     }
 
     /// Changes some faults, as `PUT /_sim/faults` does.
+    ///
+    /// # Errors
+    /// [`FaultError`]; nothing has changed then.
     pub fn set_faults(&self, patch: &Value) -> Result<Faults, FaultError> {
         sim_api::patch_faults(&self.service, patch)
     }

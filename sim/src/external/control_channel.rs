@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Path, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
@@ -19,7 +19,7 @@ use ssm_proto::{TokenValue, WsFrame};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::gateway::{self, OPEN_MESSAGE_PATIENCE};
+use crate::gateway::{self, OPEN_MESSAGE_PATIENCE, Refusal};
 use crate::messages;
 use crate::service::{Agents, Service};
 use crate::session::EndReason;
@@ -117,20 +117,15 @@ pub(crate) async fn control_channel(
     State(service): State<Arc<Service>>,
     Path(node): Path<String>,
     mut request: Request,
-) -> Response {
-    if let Err(refusal) = gateway::admit(&service, &request) {
-        return refusal;
-    }
+) -> Result<Response, Refusal> {
+    gateway::admit(&service, &request)?;
     if service.faults.is_offline(&node) {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "offline"));
     }
-    let answer = match gateway::accept(request.headers()) {
-        Ok(answer) => answer,
-        Err(refusal) => return refusal,
-    };
+    let answer = gateway::accept(request.headers())?;
     let upgrade = hyper::upgrade::on(&mut request);
     service.tasks.spawn(serve(Arc::clone(&service), node, upgrade));
-    answer
+    Ok(answer)
 }
 
 async fn serve(service: Arc<Service>, node: String, upgrade: OnUpgrade) {
@@ -171,7 +166,7 @@ async fn converse(service: &Service, socket: &mut ServerSocket, mut outgoing: mp
                 None => return,
             },
             frame = socket.next() => match frame {
-                Some(Ok(WsFrame::Binary(frame))) => task_complete(service, frame),
+                Some(Ok(WsFrame::Binary(frame))) => task_complete(service, &frame),
                 Some(Ok(_)) => None,
                 Some(Err(_)) | None => return,
             },
@@ -185,8 +180,8 @@ async fn converse(service: &Service, socket: &mut ServerSocket, mut outgoing: mp
 }
 
 /// Ends the session whose task is complete; returns the acknowledgement.
-fn task_complete(service: &Service, frame: Bytes) -> Option<Bytes> {
-    let message = ClientMessage::decode(&frame).ok()?;
+fn task_complete(service: &Service, frame: &Bytes) -> Option<Bytes> {
+    let message = ClientMessage::decode(frame).ok()?;
     if message.message_type != MessageType::AgentTaskComplete {
         return None;
     }

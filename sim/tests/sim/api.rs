@@ -94,14 +94,21 @@ async fn nodes_are_found_by_tag_and_come_in_pages() {
     let found = api(&sim, "DescribeInstanceInformation", by_tag).await.json();
     assert_eq!(found["InstanceInformationList"].as_array().unwrap().len(), 7);
     let first = &found["InstanceInformationList"][0];
-    for (field, value) in [("InstanceId", "i-00000000000000000"), ("PingStatus", "Online"), ("ResourceType", "EC2Instance"), ("ComputerName", "node-0")] {
+    for (field, value) in [
+        ("InstanceId", "i-00000000000000000"),
+        ("PingStatus", "Online"),
+        ("ResourceType", "EC2Instance"),
+        ("ComputerName", "node-0"),
+    ] {
         assert_eq!(first[field], value);
     }
-    let legacy = json!({"InstanceInformationFilterList": [{"key": "InstanceIds", "valueSet": ["i-0000000000000000b"]}]});
+    let legacy =
+        json!({"InstanceInformationFilterList": [{"key": "InstanceIds", "valueSet": ["i-0000000000000000b"]}]});
     let found = api(&sim, "DescribeInstanceInformation", legacy).await.json();
     assert_eq!(found["InstanceInformationList"][0]["ComputerName"], "node-11");
 
-    let mixed = json!({"Filters": [{"Key": "tag:stage", "Values": ["dev"]}, {"Key": "PingStatus", "Values": ["Online"]}]});
+    let mixed =
+        json!({"Filters": [{"Key": "tag:stage", "Values": ["dev"]}, {"Key": "PingStatus", "Values": ["Online"]}]});
     assert!(api(&sim, "DescribeInstanceInformation", mixed).await.status.is_client_error());
 
     let (mut seen, mut token) = (0, Value::Null);

@@ -15,9 +15,12 @@ use crate::support::{Client, DEADLINE, Remote, api, fast, hash, payload, start, 
 const MIB: usize = 1 << 20;
 
 async fn echo(stream: &mut MuxStream, data: &[u8]) {
-    stream.write_all(data).await.unwrap();
     let mut back = vec![0; data.len()];
-    stream.read_exact(&mut back).await.unwrap();
+    let echoing = async {
+        stream.write_all(data).await.unwrap();
+        stream.read_exact(&mut back).await.unwrap();
+    };
+    timeout(DEADLINE, echoing).await.expect("an echo in time");
     assert_eq!(back, data);
 }
 
@@ -82,7 +85,9 @@ async fn a_transfer_survives_a_cut_of_either_side_in_either_way() {
             let hit = sim.cut(&Cut { side, how, session: Some(client.id.clone()), for_s: None });
             assert_eq!(hit, 1, "{side:?} {how:?}");
         };
-        timeout(DEADLINE, download(&client, 12 * MIB, cut)).await.unwrap_or_else(|_| panic!("download {side:?} {how:?}"));
+        timeout(DEADLINE, download(&client, 12 * MIB, cut))
+            .await
+            .unwrap_or_else(|_| panic!("download {side:?} {how:?}"));
         timeout(DEADLINE, upload(&client, 12 * MIB, cut)).await.unwrap_or_else(|_| panic!("upload {side:?} {how:?}"));
     }
     assert_eq!(sim.sessions().sessions[0].counters.resumes, 8);
@@ -191,8 +196,7 @@ async fn many_streams_share_a_session() {
         let session = client.session.clone();
         echoes.spawn(async move {
             let mut stream = session.open_stream().await.unwrap();
-            stream.write_all(b"e").await.unwrap();
-            assert_eq!(stream.read_u8().await.unwrap(), b'e');
+            echo(&mut stream, b"e").await;
             echo(&mut stream, &payload(20_000 + number)).await;
         });
     }

@@ -50,9 +50,7 @@ async fn a_completed_task_is_acknowledged_and_its_text_reaches_the_client() {
                           "FinalTaskStatus": "Failed", "Output": output});
     let message_id = MessageId::from_random_bytes([7; 16]);
     let body = Bytes::from(complete.to_string());
-    agent
-        .say(&ClientMessage::unsequenced(MessageType::AgentTaskComplete, Flags::NONE, message_id, 1, body))
-        .await;
+    agent.say(&ClientMessage::unsequenced(MessageType::AgentTaskComplete, Flags::NONE, message_id, 1, body)).await;
     let reply = agent.told().await;
     assert_eq!(reply.message_type, MessageType::AgentTaskAcknowledge);
     assert_eq!(payload(&reply)["MessageId"], message_id.to_string());

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use ssm_proto::message::{ClientMessage, Flags, MessageId, MessageType};
 use ssm_proto::WsFrame;
+use ssm_proto::message::{ClientMessage, Flags, MessageId, MessageType};
 use ssm_session::{ConnectError, Transport, TransportError};
 use tokio::time::timeout;
 

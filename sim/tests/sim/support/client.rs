@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{Answer, DEADLINE, api};
 
 /// Starts a session to a remote host and port.
-pub async fn start_session(sim: &SimHandle, remote: SocketAddr) -> Answer {
+pub(crate) async fn start_session(sim: &SimHandle, remote: SocketAddr) -> Answer {
     let request = json!({
         "Target": DEFAULT_NODE,
         "DocumentName": "AWS-StartPortForwardingSessionToRemoteHost",
@@ -22,24 +22,24 @@ pub async fn start_session(sim: &SimHandle, remote: SocketAddr) -> Answer {
     api(sim, "StartSession", request).await
 }
 
-pub async fn resume(sim: &SimHandle, id: &str) -> Answer {
+pub(crate) async fn resume(sim: &SimHandle, id: &str) -> Answer {
     api(sim, "ResumeSession", json!({"SessionId": id})).await
 }
 
 /// A session with whatever keeps it connected.
 #[derive(Debug)]
-pub struct Client {
-    pub session: Session,
-    pub id: String,
+pub(crate) struct Client {
+    pub(crate) session: Session,
+    pub(crate) id: String,
     resuming: JoinHandle<()>,
 }
 
 impl Client {
-    pub async fn start(sim: &SimHandle, remote: SocketAddr) -> Self {
+    pub(crate) async fn start(sim: &SimHandle, remote: SocketAddr) -> Self {
         Self::start_with(sim, remote, Config::default()).await
     }
 
-    pub async fn start_with(sim: &SimHandle, remote: SocketAddr, config: Config) -> Self {
+    pub(crate) async fn start_with(sim: &SimHandle, remote: SocketAddr, config: Config) -> Self {
         let grant = start_session(sim, remote).await.json();
         let id = grant["SessionId"].as_str().unwrap().to_owned();
         let session = Session::client(config);
@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// Opens the websocket of a grant.
-    pub async fn dial(grant: &Value) -> Result<(Transport, TokenValue), ConnectError> {
+    pub(crate) async fn dial(grant: &Value) -> Result<(Transport, TokenValue), ConnectError> {
         let url = StreamUrl::parse(grant["StreamUrl"].as_str().unwrap()).unwrap();
         let token = TokenValue::new(grant["TokenValue"].as_str().unwrap().to_owned());
         let request = Connect { url: &url, signing: None, tls: Tls::native(), timeout: DEADLINE };
@@ -68,9 +68,8 @@ impl Drop for Client {
 async fn keep_connected(address: SocketAddr, session: Session, id: String) {
     let mut status = session.status();
     loop {
-        let lost = status.wait_for(|status| {
-            matches!(status, SessionStatus::Detached { .. } | SessionStatus::Closed(_))
-        });
+        let lost =
+            status.wait_for(|status| matches!(status, SessionStatus::Detached { .. } | SessionStatus::Closed(_)));
         match lost.await.map(|status| status.clone()) {
             Ok(SessionStatus::Detached { .. }) => {}
             _ => return,

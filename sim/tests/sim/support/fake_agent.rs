@@ -22,8 +22,8 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::{Answer, DEADLINE, api, request_over, start_with};
 
 /// A simulator for an external agent, and the agent.
-pub struct FakeAgent {
-    pub sim: SimHandle,
+pub(crate) struct FakeAgent {
+    pub(crate) sim: SimHandle,
     tls: Arc<ClientConfig>,
     control: Transport,
     _folder: TempDir,
@@ -31,7 +31,7 @@ pub struct FakeAgent {
 
 impl FakeAgent {
     /// Starts both and opens the control channel.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = TempDir::with_prefix("ssm-sim-").unwrap();
         let ca_out = folder.path().join("ca.pem");
         let agent = AgentKind::External { listen: ([127, 0, 0, 1], 0).into(), ca_out: Some(ca_out.clone()) };
@@ -54,21 +54,21 @@ impl FakeAgent {
     }
 
     /// The next message of the control channel.
-    pub async fn told(&mut self) -> ClientMessage {
+    pub(crate) async fn told(&mut self) -> ClientMessage {
         message(&mut self.control).await
     }
 
-    pub async fn say(&mut self, message: &ClientMessage) {
+    pub(crate) async fn say(&mut self, message: &ClientMessage) {
         self.control.send(WsFrame::Binary(message.encode())).await.unwrap();
     }
 
     /// `CreateDataChannel`.
-    pub async fn create_data_channel(&self, session: &str) -> Answer {
+    pub(crate) async fn create_data_channel(&self, session: &str) -> Answer {
         create(&self.sim, &self.tls, &format!("/v1/data-channel/{session}")).await
     }
 
     /// Opens a data channel as a session worker does.
-    pub async fn open_data_channel(&self, session: &str) -> Transport {
+    pub(crate) async fn open_data_channel(&self, session: &str) -> Transport {
         let token = token(&self.create_data_channel(session).await);
         let path = format!("/v1/data-channel/{session}?role=publish_subscribe");
         let mut data = open(&self.sim, &self.tls, &path).await;
@@ -80,7 +80,7 @@ impl FakeAgent {
 }
 
 /// The next binary message of any channel.
-pub async fn message(channel: &mut Transport) -> ClientMessage {
+pub(crate) async fn message(channel: &mut Transport) -> ClientMessage {
     match timeout(DEADLINE, channel.next()).await.expect("a message in time") {
         Some(Ok(WsFrame::Binary(frame))) => ClientMessage::decode(&frame).unwrap(),
         other => panic!("no message: {other:?}"),

@@ -10,32 +10,44 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
     /// The name in `__type`, of an error.
     #[track_caller]
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         assert!(!self.status.is_success(), "no error: {}", self.text);
         self.json()["__type"].as_str().expect("an error has a __type").to_owned()
     }
 }
 
-pub async fn request(sim: &SimHandle, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) async fn request(
+    sim: &SimHandle,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let stream = TcpStream::connect(sim.address()).await.unwrap();
     request_over(stream, method, path, headers, body).await
 }
 
-pub async fn request_over<S>(stream: S, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer
+pub(crate) async fn request_over<S>(
+    stream: S,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -56,7 +68,7 @@ where
 }
 
 /// One unsigned API call.
-pub async fn api(sim: &SimHandle, operation: &str, body: Value) -> Answer {
+pub(crate) async fn api(sim: &SimHandle, operation: &str, body: Value) -> Answer {
     let target = format!("AmazonSSM.{operation}");
     let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];
     request(sim, Method::POST, "/", &headers, &body.to_string()).await
@@ -64,7 +76,12 @@ pub async fn api(sim: &SimHandle, operation: &str, body: Value) -> Answer {
 
 /// One call to `/_sim`, which must succeed.
 #[track_caller]
-pub fn sim_call<'a>(sim: &'a SimHandle, method: Method, path: &'a str, body: &Value) -> impl Future<Output = Value> + 'a {
+pub(crate) fn sim_call<'a>(
+    sim: &'a SimHandle,
+    method: Method,
+    path: &'a str,
+    body: &Value,
+) -> impl Future<Output = Value> + 'a {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     async move {
         let answer = request(sim, method, path, &[], &body).await;

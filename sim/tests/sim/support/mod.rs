@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use ssm_sim::{AgentKind, AgentPace, SimConfig, SimHandle, Simulator};
 
-pub use self::client::{Client, resume, start_session};
-pub use self::fake_agent::FakeAgent;
-pub use self::http::{Answer, api, request, request_over, sim_call};
-pub use self::remote::{Remote, hash, payload};
+pub(crate) use self::client::{Client, resume, start_session};
+pub(crate) use self::fake_agent::FakeAgent;
+pub(crate) use self::http::{Answer, api, request, request_over, sim_call};
+pub(crate) use self::remote::{Remote, hash, payload};
 
 /// Longest wait for anything that must happen.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A simulator on a free port with a fast built-in agent.
-pub async fn start() -> SimHandle {
+pub(crate) async fn start() -> SimHandle {
     start_with(fast()).await
 }
 
-pub async fn start_with(config: SimConfig) -> SimHandle {
+pub(crate) async fn start_with(config: SimConfig) -> SimHandle {
     Simulator::start(config).await.expect("the simulator starts")
 }
 
-pub fn fast() -> SimConfig {
+pub(crate) fn fast() -> SimConfig {
     SimConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         agent: AgentKind::BuiltIn(AgentPace::Fast),
@@ -36,7 +36,7 @@ pub fn fast() -> SimConfig {
 }
 
 /// Waits for a state that the simulator reports.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;

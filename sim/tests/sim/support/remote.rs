@@ -7,16 +7,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Serves `e`: echo; `d` + length: sends that many bytes of [`payload`]; `u` + length: takes that
-/// many bytes and answers their hash.
+/// Serves `d` + length: sends that many bytes of [`payload`]; `u` + length: takes that
+/// many bytes and answers their hash; anything else comes back as an echo, this byte included.
 #[derive(Debug)]
-pub struct Remote {
-    pub address: SocketAddr,
+pub(crate) struct Remote {
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Remote {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
@@ -50,7 +50,8 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
             stream.write_all(&hash(&data)).await?;
             stream.read_u8().await?;
         }
-        _ => {
+        first => {
+            stream.write_u8(first).await?;
             let (mut from, mut to) = stream.split();
             tokio::io::copy(&mut from, &mut to).await?;
         }
@@ -59,14 +60,14 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 /// Bytes that do not repeat in any period a protocol might have.
-pub fn payload(length: usize) -> Vec<u8> {
+pub(crate) fn payload(length: usize) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(length as u64);
     let mut data = vec![0; length];
     rng.fill(&mut data);
     data
 }
 
-pub fn hash(data: &[u8]) -> [u8; 32] {
+pub(crate) fn hash(data: &[u8]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(data);
     context.finish().as_ref().try_into().unwrap()

@@ -1,5 +1,6 @@
 //! What scripts rely on: exit codes, JSON shapes, what goes to which stream.
 
+mod commands;
 mod exit_codes;
 mod json;
 mod output;

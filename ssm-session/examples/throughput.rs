@@ -1,9 +1,10 @@
 //! Measures a session against itself: both ends in this process, over memory or a websocket on loopback.
 //!
 //! ```text
-//! cargo run --release -p ssm-session --example throughput -- [memory|websocket] [up|down] [PAYLOAD] [MIB] [STREAMS]
+//! cargo run --release -p ssm-session --example throughput -- [memory|websocket] [up|down|echo] [PAYLOAD] [MIB] [STREAMS]
 //! ```
 //! Client and agent share the CPU: run it under `time` to see the seconds of both. 1 024 is the official programs' payload.
+//! `echo` sends single bytes there and back instead, and prints how long that takes.
 
 use std::{env, time::Instant};
 
@@ -20,6 +21,8 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 /// What an application writes at a time.
 const CHUNK: usize = 64 * 1024;
 
+const ROUND_TRIPS: usize = 20_000;
+
 #[tokio::main(flavor = "multi_thread")]
 async fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -35,6 +38,9 @@ async fn main() {
     agent.attach(far, TokenValue::new("token"));
     client.established().await.expect("established");
 
+    if direction == "echo" {
+        return echo(&client, &agent).await;
+    }
     let each = (mib << 20) / streams;
     let mut transfers = Vec::new();
     for _ in 0..streams {
@@ -53,6 +59,25 @@ async fn main() {
     let megabytes = (each * streams) as f64 / 1e6;
     println!("{kind} {direction}, payload {payload}, {streams} streams: {:.0} MB/s", megabytes / took);
     println!("client {:?}", client.stats());
+}
+
+async fn echo(client: &Session, agent: &Session) {
+    let mut here = client.open_stream().await.expect("a stream");
+    let mut there = agent.accept_stream().await.expect("a stream");
+    tokio::spawn(async move {
+        while let Ok(byte) = there.read_u8().await {
+            there.write_u8(byte).await.expect("write");
+        }
+    });
+    let mut times = Vec::with_capacity(ROUND_TRIPS);
+    for _ in 0..ROUND_TRIPS {
+        let start = Instant::now();
+        here.write_u8(0).await.expect("write");
+        here.read_u8().await.expect("read");
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    println!("1 byte and back: p50 {:?}, p99 {:?}", times[ROUND_TRIPS / 2], times[ROUND_TRIPS * 99 / 100]);
 }
 
 async fn send(mut stream: MuxStream, mut left: usize) -> MuxStream {

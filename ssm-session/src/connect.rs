@@ -2,6 +2,9 @@
 //!
 //! One attempt, no retries and no AWS calls: those are the caller's. What it sends is a bare GET with no subprotocol, no
 //! extension and no query parameter of its own (`docs/protocol.md` §2.1–2.3).
+//!
+//! The websocket library writes whole requests, signatures included, to the `log` crate at trace level. Nothing listens there:
+//! a program must not bridge `log` into its own logs.
 
 use std::{
     io,
@@ -45,7 +48,7 @@ pub struct Connect<'a> {
     pub timeout: Duration,
 }
 
-/// Opens the websocket, with pings every [`KeepAlive::default`]. The open message is not sent: that is
+/// Opens the websocket, pinging as [`KeepAlive::default`] says. The open message is not sent: that is
 /// [`Session::attach`](crate::Session::attach)'s.
 ///
 /// Cancel-safe: dropping the future closes whatever was open.
@@ -53,15 +56,23 @@ pub struct Connect<'a> {
 /// # Errors
 /// [`ConnectError`], by the step that failed.
 pub async fn connect(request: Connect<'_>) -> Result<Transport, ConnectError> {
+    connect_with(request, KeepAlive::default()).await
+}
+
+/// The same as [`connect`], pinging as told.
+///
+/// # Errors
+/// [`ConnectError`], by the step that failed.
+pub async fn connect_with(request: Connect<'_>, keep_alive: KeepAlive) -> Result<Transport, ConnectError> {
     let deadline = Deadline::after(request.timeout);
     let socket = dial(request.url, deadline).await?;
     let upgrade = upgrade_request(&request)?;
     // Boxed: a TLS stream is 10 kB by value, and callers keep these futures inside theirs.
     if request.url.is_tls() {
         let stream = deadline.bound(ConnectPhase::Tls, Box::pin(secure(&request, socket))).await?;
-        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade))).await
+        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade, keep_alive))).await
     } else {
-        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(socket, upgrade))).await
+        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(socket, upgrade, keep_alive))).await
     }
 }
 
@@ -91,12 +102,16 @@ fn upgrade_request(request: &Connect<'_>) -> Result<Request<()>, ConnectError> {
     Ok(upgrade)
 }
 
-async fn upgrade_to_websocket<S>(stream: S, upgrade: Request<()>) -> Result<Transport, ConnectError>
+async fn upgrade_to_websocket<S>(
+    stream: S,
+    upgrade: Request<()>,
+    keep_alive: KeepAlive,
+) -> Result<Transport, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     match client_async_with_config(upgrade, stream, Some(websocket_config())).await {
-        Ok((inner, _response)) => Ok(Box::pin(WebSocket::new(inner, Some(KeepAlive::default())))),
+        Ok((inner, _response)) => Ok(Box::pin(WebSocket::new(inner, Some(keep_alive)))),
         Err(WsError::Http(response)) => Err(ConnectError::Http {
             status: response.status().as_u16(),
             error_type: response

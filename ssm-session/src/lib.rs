@@ -47,7 +47,7 @@ mod tls;
 mod transport;
 mod websocket;
 
-pub use connect::{Connect, connect};
+pub use connect::{Connect, connect, connect_with};
 pub use error::{ConnectError, ConnectPhase, SessionError, SignError, TlsSetupError, TransportError, TransportLoss};
 pub use memory::memory_pair;
 pub use session::{AgentIdentity, Session, SessionStatus};

@@ -1,15 +1,24 @@
 //! Two sessions, the wires between them, and bytes that can be checked.
 
-use std::time::Duration;
+use std::{
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{Sink, Stream, StreamExt as _};
 use ring::digest::{Context, SHA256};
 use serde_json::json;
-use ssm_proto::{AgentProperties, Config, TokenValue};
-use ssm_session::{MuxStream, Session, SessionStatus, Transport, memory_pair};
+use ssm_proto::{AgentProperties, Config, TokenValue, WsFrame};
+use ssm_session::{MuxStream, Session, SessionStatus, Transport, TransportError, memory_pair};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    sync::Notify,
     task::JoinHandle,
 };
 
@@ -87,23 +96,79 @@ pub(crate) fn agent_properties() -> AgentProperties {
 }
 
 /// A gateway in small: relays frames between two transports until it is cut, and loses what is on its way then.
-pub(crate) struct Wire(JoinHandle<()>);
+pub(crate) struct Wire {
+    relay: JoinHandle<()>,
+    frozen: Arc<Notify>,
+}
 
 impl Wire {
     pub(crate) fn between(a: Transport, b: Transport) -> Self {
-        Self(tokio::spawn(async move {
+        let frozen = Arc::new(Notify::new());
+        let freeze = frozen.clone();
+        let relay = tokio::spawn(async move {
             let ((a_out, a_in), (b_out, b_in)) = (a.split(), b.split());
+            let mut up = pin!(a_in.forward(b_out));
+            let mut down = pin!(b_in.forward(a_out));
             tokio::select! {
-                _ = a_in.forward(b_out) => {}
-                _ = b_in.forward(a_out) => {}
+                _ = &mut up => {}
+                _ = &mut down => {}
+                () = freeze.notified() => std::future::pending().await,
             }
-        }))
+        });
+        Self { relay, frozen }
+    }
+
+    /// From now on takes nothing and gives nothing, but stays open.
+    pub(crate) fn freeze(&self) {
+        self.frozen.notify_one();
     }
 
     /// Ends both transports, without a close message.
     pub(crate) async fn cut(self) {
-        self.0.abort();
-        let _ = self.0.await;
+        self.relay.abort();
+        let _ = self.relay.await;
+    }
+}
+
+/// A transport that counts how often it is asked for frames: how busy a driver is.
+pub(crate) struct Counted {
+    inner: Transport,
+    polls: Arc<AtomicUsize>,
+}
+
+impl Counted {
+    pub(crate) fn around(inner: Transport) -> (Transport, Arc<AtomicUsize>) {
+        let polls = Arc::new(AtomicUsize::new(0));
+        (Box::pin(Self { inner, polls: polls.clone() }), polls)
+    }
+}
+
+impl Stream for Counted {
+    type Item = Result<WsFrame, TransportError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        self.inner.as_mut().poll_next(cx)
+    }
+}
+
+impl Sink<WsFrame> for Counted {
+    type Error = TransportError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<(), TransportError>> {
+        self.inner.as_mut().poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: WsFrame) -> Result<(), TransportError> {
+        self.inner.as_mut().start_send(frame)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<(), TransportError>> {
+        self.inner.as_mut().poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<(), TransportError>> {
+        self.inner.as_mut().poll_close(cx)
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "ADDR", default_value_t = local(DEFAULT_PORT), value_parser = address)]
     listen: SocketAddr,
     /// A managed node, again for each: its id, a name, and tags
-    #[arg(long = "node", value_name = "ID[=NAME[,KEY=VALUE…]]", default_value = DEFAULT_NODE)]
+    #[arg(long = "node", value_name = "ID[=NAME[,KEY=VALUE…]]", default_value = "i-0123456789abcdef0=demo-bastion")]
     nodes: Vec<Node>,
     /// A further port session document of the account, again for each
     #[arg(long = "document", value_name = "NAME")]

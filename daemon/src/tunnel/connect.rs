@@ -104,12 +104,12 @@ impl Connector {
         let nodes = match self.noting_login(candidate.resolve(api).await)? {
             Resolved::Nodes(nodes) => nodes,
             Resolved::Nothing => {
-                let text = format!("no managed node has the tag {candidate}");
+                let text = format!("no managed node matches {candidate}");
                 return Err(DownCause::new(CauseKind::NoSuchTarget, Retry::Answered, text)
                     .with_next("check `target`, and the profile and region"));
             }
             Resolved::AllOffline(count) => {
-                let text = format!("none of the {count} nodes with {candidate} is online");
+                let text = format!("none of the {count} nodes that match {candidate} is online");
                 return Err(DownCause::new(CauseKind::TargetOffline, Retry::Answered, text));
             }
         };

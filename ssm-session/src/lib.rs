@@ -5,7 +5,7 @@
 //!   Session, MuxStream        cheap handles: lock, one call into the protocol, wake
 //!          │  Shared          the lock, and who waits for what
 //!        Driver               the one task: transport ⇄ PortSession ⇄ timer
-//!          │  Transport       frames in, frames out
+//!          │  Link            batches of frames, to and from the Transport
 //!   WebSocket / memory_pair   ◄── connect(): TCP, TLS, signed upgrade of a StreamUrl
 //! ```
 //!

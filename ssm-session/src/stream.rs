@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use ssm_proto::{CloseReason, PortSession, Read, StreamError, StreamId};
+use ssm_proto::{PortSession, Read, StreamError, StreamId};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::coop,
@@ -28,7 +28,7 @@ use crate::{
 /// with FIN behind what was written. One task may read while another writes; each side remembers its latest waker.
 ///
 /// Errors are `ConnectionRefused` (the agent could not connect to the remote), `ConnectionReset` (the session is over; the
-/// inner error is the [`CloseReason`]) and `BrokenPipe` (written after a close of either side).
+/// inner error is the [`CloseReason`](ssm_proto::CloseReason)) and `BrokenPipe` (written after a close of either side).
 pub struct MuxStream {
     handle: Arc<Handle>,
     id: StreamId,
@@ -151,9 +151,3 @@ fn io_error(error: StreamError) -> io::Error {
         StreamError::Closed | StreamError::Unknown => io::Error::new(io::ErrorKind::BrokenPipe, error),
     }
 }
-
-const _: () = {
-    const fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
-    // `io::Error::get_ref` gives the reason back to whoever wants to know more than the kind.
-    is_error::<CloseReason>();
-};

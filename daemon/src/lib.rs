@@ -18,7 +18,7 @@ pub mod config;
 mod daemon;
 mod handle;
 mod ipc;
-mod proc_net;
+mod sockets;
 mod state;
 mod status;
 mod supervisor;

@@ -6,7 +6,7 @@
 use super::forward::{Shared, forward};
 use super::local_stream::LocalStream;
 use crate::config::LocalAddr;
-use crate::proc_net;
+use crate::sockets;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -165,7 +165,7 @@ fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let holder = port
-                .and_then(proc_net::listener_on)
+                .and_then(sockets::listener_on)
                 .map_or_else(|| "another program".to_owned(), |holder| format!("`{holder}`"));
             Cause::new(CauseKind::PortTaken, format!("{local} is held by {holder}"))
                 .with_next("stop it, or choose another `local`; it is tried again every 5 s")

@@ -5,7 +5,7 @@
 //! module is what says so. It only judges; `forward.rs` waits and closes.
 
 use super::local_stream::LocalStream;
-use crate::proc_net::{self, Owner};
+use crate::sockets::{self, Owner};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const SILENCE_OWNED: Duration = Duration::from_mins(5);
 const SILENCE_UNKNOWN: Duration = Duration::from_secs(10);
 /// Looks come this soon at first, so that a close which follows a half-close is passed on quickly …
 const FIRST_LOOK: Duration = Duration::from_millis(100);
-/// … and this seldom later: a table of many sockets takes time to read.
+/// … and this seldom later, for as long as minutes.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Watches one half-closed local connection.
@@ -43,9 +43,7 @@ impl PeerWatch {
     /// Whether the connection is to be closed fully, after so long without a byte from the remote.
     pub(super) async fn is_over(&mut self, local: &LocalStream, silence: Duration) -> bool {
         let owner = match self.addresses {
-            Some((peer, ours)) => {
-                tokio::task::spawn_blocking(move || proc_net::owner(peer, ours)).await.unwrap_or(Owner::Invisible)
-            }
+            Some((peer, ours)) => sockets::owner(peer, ours).await,
             None if local.peer_has_hung_up() => Owner::Gone,
             None => Owner::Present,
         };

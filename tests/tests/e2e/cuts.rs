@@ -1,6 +1,11 @@
 //! The websocket is cut in the middle of a transfer: the TCP connection lives and loses nothing.
 
-use tunnels_tests::{Direction, TestDaemon, TestRemote, TestSim, Transfer, test_bytes};
+use std::io::Write;
+use std::time::Duration;
+
+use tunnels_tests::{Direction, TestDaemon, TestRemote, TestSim, Transfer, test_bytes, wait_until};
+
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Cuts one side's websocket when a third and when two thirds of a transfer have moved.
 #[track_caller]
@@ -64,14 +69,17 @@ fn idle_connections_survive_many_cuts() {
     user.run(&["up", "--wait"]).expect_success();
     let port = user.port("files");
 
-    let held = tunnels_tests::hold_open(("127.0.0.1", port), b"before").unwrap();
+    let mut held = tunnels_tests::hold_open(("127.0.0.1", port), b"before").unwrap();
     for side in ["client", "agent", "client", "agent"] {
         sim.cut(side, "reset");
         user.wait_for("files", "ready");
         tunnels_tests::echo_once(port, 100_000, 42).unwrap();
     }
-    assert_eq!(remote.open_connections(), 1, "the idle connection is still there");
-    drop(held);
+    wait_until("the echoes' connections to end", DEADLINE, || (remote.open_connections() <= 1).then_some(()));
+    held.write_all(b"after").unwrap();
+    wait_until("the idle connection to carry on", DEADLINE, || {
+        (remote.received() == "beforeafter".len() as u64).then_some(())
+    });
 }
 
 #[test]

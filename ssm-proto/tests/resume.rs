@@ -124,6 +124,30 @@ fn an_idle_session_that_never_answers_again_is_given_up() {
     );
 }
 
+/// A reader that stands still makes a resumed session deaf; that is not the agent's silence.
+#[test]
+fn a_session_resumed_before_a_stalled_reader_is_not_given_up() {
+    let mut pair = pair(Config::fast_agent(), 8);
+    let id = pair.open();
+    let data = bytes(8 << 20);
+    let mut written = 0;
+    while pair.client.wants_input() {
+        written += pair.agent.write(id, &data[written..], pair.now).unwrap();
+        pair.step();
+    }
+    pair.cut(Side::Client);
+    pair.reconnect(Side::Client);
+    pair.run_for(1000 * SECOND);
+    assert_eq!(pair.client.state(), SessionState::Established);
+    let mut received = Vec::new();
+    assert!(pair.run_until(100 * SECOND, |pair| {
+        written += pair.agent.write(id, &data[written..], pair.now).unwrap();
+        pair.read_available(Side::Client, id, &mut received);
+        received.len() == data.len()
+    }));
+    assert!(received == data);
+}
+
 #[test]
 fn an_idle_session_shows_life_after_a_resume() {
     let mut pair = pair(Config::official_agent(), 6);

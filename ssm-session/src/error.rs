@@ -142,6 +142,9 @@ pub enum TlsSetupError {
         "no root certificates were found on this system: install them (often a package `ca-certificates`) or set SSL_CERT_FILE"
     )]
     NoRoots,
+    /// The certificates to trust besides the system's cannot be used.
+    #[error("the additional root certificates cannot be used")]
+    Certificates(#[source] Arc<dyn Error + Send + Sync>),
     /// The TLS library refused its own defaults.
     #[error("the TLS library refused its configuration")]
     Config(#[source] Arc<dyn Error + Send + Sync>),

@@ -241,6 +241,10 @@ impl PortSession {
                 Timer::Handshake => {
                     self.close(CloseReason::HandshakeTimeout(self.config.handshake_timeout.as_secs()));
                 }
+                // Nothing can be heard while our own applications do not read: patience begins when they do.
+                Timer::Patience if !self.mux.has_receive_budget() => {
+                    self.timers.set(Timer::Patience, now + self.config.resume_patience);
+                }
                 Timer::Patience => self.close(CloseReason::Unresponsive(self.config.resume_patience.as_secs())),
                 Timer::KeepAlive => {
                     if self.connected && self.is_done() {
@@ -296,8 +300,10 @@ impl PortSession {
     /// # Errors
     /// [`StreamError`] when nothing will come any more and it was no orderly end.
     pub fn read(&mut self, id: StreamId, buf: &mut impl BufMut, now: Instant) -> Result<Read, StreamError> {
-        let _ = now;
-        match (self.mux.read(id, buf)?, &self.closed) {
+        let was_deaf = !self.mux.has_receive_budget();
+        let read = self.mux.read(id, buf)?;
+        self.hear_again(was_deaf, now);
+        match (read, &self.closed) {
             (Read::Pending, Some(reason)) => Err(StreamError::SessionClosed(reason.clone())),
             (read, _) => Ok(read),
         }
@@ -312,14 +318,16 @@ impl PortSession {
 
     /// Full close: FIN leaves behind what was written; what still comes in is discarded. The id is gone for the caller.
     pub fn close_stream(&mut self, id: StreamId, now: Instant) {
-        let _ = now;
+        let was_deaf = !self.mux.has_receive_budget();
         self.mux.close(id, false);
+        self.hear_again(was_deaf, now);
     }
 
     /// Like [`Self::close_stream`], without waiting for what was written and not sent.
     pub fn reset_stream(&mut self, id: StreamId, now: Instant) {
-        let _ = now;
+        let was_deaf = !self.mux.has_receive_budget();
         self.mux.close(id, true);
+        self.hear_again(was_deaf, now);
     }
 
     /// Agent: the remote could not be connected. Sends the flag, which names no stream, then FIN (§6.5).
@@ -449,6 +457,13 @@ impl PortSession {
             if self.is_done() {
                 self.events.push_back(Event::Resumed);
             }
+        }
+    }
+
+    /// Input is wanted again: only from now on is silence the other side's.
+    fn hear_again(&mut self, was_deaf: bool, now: Instant) {
+        if was_deaf && self.awaits_life && self.mux.has_receive_budget() {
+            self.timers.set(Timer::Patience, now + self.config.resume_patience);
         }
     }
 

@@ -137,7 +137,6 @@ async fn a_blocked_transport_keeps_nobody_busy() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "ssm-proto counts its patience after a resume even while it wants no input"]
 async fn a_session_resumed_before_a_stalled_reader_waits_for_it() {
     const LEN: usize = 4 << 20;
     let patience = Duration::from_secs(10);

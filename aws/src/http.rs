@@ -31,11 +31,17 @@ pub enum HttpError {
     Tls(String),
 }
 
-pub(crate) fn client() -> Result<SharedHttpClient, HttpError> {
+/// The content of the file that `AWS_CA_BUNDLE` names.
+pub(crate) fn ca_bundle() -> Result<Option<Vec<u8>>, HttpError> {
+    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(None);
+    };
+    std::fs::read(&path).map(Some).map_err(|source| HttpError::Bundle { path, source })
+}
+
+pub(crate) fn client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, HttpError> {
     let mut trust = TrustStore::default().with_native_roots(true);
-    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
-        let pem = std::fs::read(&path).map_err(|source| HttpError::Bundle { path, source })?;
+    if let Some(pem) = ca_bundle {
         trust = trust.with_pem_certificate(pem);
     }
     let tls =

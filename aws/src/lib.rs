@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use client::SdkSsm;
+use ssm_session::Tls;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,7 @@ const OPERATION: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct SdkConnector {
     http: SharedHttpClient,
+    tls: Tls,
     clients: Mutex<HashMap<AwsScope, Arc<SdkSsm>>>,
 }
 
@@ -43,7 +45,15 @@ impl SdkConnector {
     /// # Errors
     /// The bundle cannot be used.
     pub fn new() -> Result<Self, HttpError> {
-        Ok(Self { http: http::client()?, clients: Mutex::default() })
+        let bundle = http::ca_bundle()?;
+        let http = http::client(bundle.as_deref())?;
+        let tls = bundle.map_or_else(Tls::native, Tls::native_and);
+        Ok(Self { http, tls, clients: Mutex::default() })
+    }
+
+    /// The same trust, for the data channels.
+    pub fn tls(&self) -> Tls {
+        self.tls.clone()
     }
 
     async fn make(&self, scope: &AwsScope) -> Result<SdkSsm, AwsError> {

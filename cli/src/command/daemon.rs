@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{ApiError, ErrorCode};
 use tunnels_aws::SdkConnector;
-use tunnels_daemon::{DRAIN, Options, StartError, Tls};
+use tunnels_daemon::{DRAIN, Options, StartError};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Daemon {
@@ -51,8 +51,8 @@ impl Daemon {
             config_path,
             runtime_dir: places.runtime_dir,
             state_dir: places.state_dir,
+            tls: connector.tls(),
             connector: Arc::new(connector),
-            tls: Tls::native(),
             drain: DRAIN,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })

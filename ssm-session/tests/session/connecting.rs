@@ -182,16 +182,19 @@ async fn tls_is_verified_against_the_given_roots() {
     let acceptor = TlsAcceptor::from(Arc::new(server));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = StreamUrl::parse(&format!("wss://{}{TARGET}", listener.local_addr().unwrap())).unwrap();
-    let serve = async {
-        let (socket, _) = listener.accept().await.unwrap();
-        accept(acceptor.accept(socket).await.unwrap()).await.1
-    };
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
-    let trusting = Connect { tls: Tls::from_config(client_config(roots)), ..request(&url) };
-    let (opened, head) = within(Box::pin(async { tokio::join!(connect(trusting), serve) })).await;
-    opened.unwrap();
-    assert!(head.contains(TARGET));
+    let pem = certified.cert.pem().into_bytes();
+    for tls in [Tls::from_config(client_config(roots)), Tls::native_and(pem)] {
+        let serve = async {
+            let (socket, _) = listener.accept().await.unwrap();
+            accept(acceptor.accept(socket).await.unwrap()).await.1
+        };
+        let trusting = Connect { tls, ..request(&url) };
+        let (opened, head) = within(Box::pin(async { tokio::join!(connect(trusting), serve) })).await;
+        opened.unwrap();
+        assert!(head.contains(TARGET));
+    }
 
     let serve = async {
         let (socket, _) = listener.accept().await.unwrap();

@@ -43,8 +43,8 @@ impl PeerWatch {
     /// Whether the connection is to be closed fully, after so long without a byte from the remote.
     pub(super) async fn is_over(&mut self, local: &LocalStream, silence: Duration) -> bool {
         let owner = match self.addresses {
+            _ if local.is_dead() => Owner::Gone,
             Some((peer, ours)) => sockets::owner(peer, ours).await,
-            None if local.peer_has_hung_up() => Owner::Gone,
             None => Owner::Present,
         };
         self.judge(owner, silence)

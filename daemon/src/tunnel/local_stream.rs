@@ -44,10 +44,11 @@ impl LocalStream {
         }
     }
 
-    /// Whether a Unix socket's peer has closed both directions. TCP does not tell on this side.
-    pub(super) fn peer_has_hung_up(&self) -> bool {
+    /// Whether this side can tell that the other has closed both directions: a Unix socket's hang-up, or a
+    /// TCP reset that came after the end of file, when nothing is read any more that would report it.
+    pub(super) fn is_dead(&self) -> bool {
         match &self.socket {
-            Socket::Tcp(_) => false,
+            Socket::Tcp(stream) => stream.peer_addr().is_err(),
             Socket::Unix(stream) => stream
                 .ready(Interest::WRITABLE)
                 .now_or_never()

@@ -163,6 +163,18 @@ async fn a_close_after_a_half_close_is_noticed() {
     assert_eq!(running.relay.await.unwrap(), Ended::ByLocal);
 }
 
+/// A socket closed with unread bytes is reset and gone from the kernel's table at once.
+#[tokio::test]
+async fn a_reset_after_a_half_close_is_noticed() {
+    let mut running = tcp(None).await;
+    running.app.shutdown().await.unwrap();
+    until_shut(&running).await;
+    running.remote.write_all(b"unread").await.unwrap();
+    running.app.readable().await.unwrap();
+    drop(running.app);
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), running.relay).await.unwrap().unwrap(), Ended::ByLocal);
+}
+
 #[tokio::test]
 async fn a_unix_socket_tells_half_close_and_close_apart() {
     let (mut app, local) = UnixStream::pair().unwrap();

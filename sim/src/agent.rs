@@ -34,6 +34,8 @@ const COPY_BUFFER: usize = 64 << 10;
 const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long after its handshake an agent is deaf at most.
+const COMPLETION_LAG: Duration = Duration::from_millis(1);
 /// How long an ending agent waits for what it has sent.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -82,6 +84,9 @@ fn protocol(service: &Service, session: &Session, pace: AgentPace) -> PortSessio
         AgentPace::Real => Config::official_agent(),
         AgentPace::Fast => Config::fast_agent(),
     };
+    // A client that does not wait loses data in this time (docs/protocol.md §4.8). The official plugin
+    // does not wait: it speaks 2–5 ms after the handshake, and must get through.
+    config.completion_lag = config.completion_lag.min(COMPLETION_LAG);
     if let Some(bytes) = faults.agent_payload {
         config.max_payload = bytes;
     }

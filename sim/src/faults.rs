@@ -185,8 +185,8 @@ pub enum FaultError {
     #[error("faults are a JSON object")]
     NoObject,
     /// An unknown key or a value of the wrong type.
-    #[error("{0}")]
-    Value(#[source] serde_json::Error),
+    #[error(transparent)]
+    Value(serde_json::Error),
     /// A probability outside 0 to 1.
     #[error("{key} is a probability from 0 to 1, not {value}")]
     Probability {

@@ -1,5 +1,7 @@
 //! The message gateway with both of its sides in the test's hands.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -10,6 +12,8 @@ use tokio::time::timeout;
 
 use crate::support::{Client, DEADLINE, FakeAgent, resume, start, start_session};
 
+/// A write that takes longer waits for the other side.
+const STALL: Duration = Duration::from_millis(500);
 const NOWHERE: ([u8; 4], u16) = ([127, 0, 0, 1], 9);
 
 fn numbered(message_type: MessageType, sequence: i64) -> ClientMessage {
@@ -104,6 +108,27 @@ async fn a_newer_socket_of_the_same_side_replaces_the_older() {
     let session = &agent.sim.sessions().sessions[0];
     assert_eq!(session.counters.resumes, 1);
     assert!(session.client_connected);
+}
+
+#[tokio::test]
+async fn a_side_that_does_not_read_stops_the_other_side_but_not_its_own_words() {
+    let agent = FakeAgent::start().await;
+    let grant = start_session(&agent.sim, NOWHERE.into()).await.json();
+    let mut client = open_client(&grant).await;
+    let mut worker = agent.open_data_channel(grant["SessionId"].as_str().unwrap()).await;
+    let bulk = Bytes::from(vec![0; 32 << 10]);
+    let mut taken = 0;
+    while timeout(STALL, worker.send(WsFrame::Binary(bulk.clone()))).await.is_ok() {
+        taken += bulk.len();
+        assert!(taken < 64 << 20, "the gateway takes all, though nobody reads it");
+    }
+    let message = numbered(MessageType::InputStreamData, 0).encode();
+    client.send(WsFrame::Binary(message.clone())).await.unwrap();
+    assert_eq!(frame(&mut worker).await, message);
+    // The write that stalled went on in the socket's buffer, so it counts as well.
+    for _ in 0..taken / bulk.len() {
+        assert_eq!(frame(&mut client).await.len(), bulk.len());
+    }
 }
 
 #[tokio::test]

@@ -41,11 +41,12 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     match stream.read_u8().await? {
         b'd' => {
             let length = stream.read_u64().await?;
-            stream.write_all(&payload(length as usize)).await?;
+            stream.write_all(&payload(usize::try_from(length).unwrap())).await?;
             stream.read_u8().await?;
         }
         b'u' => {
-            let mut data = vec![0; stream.read_u64().await? as usize];
+            let length = stream.read_u64().await?;
+            let mut data = vec![0; usize::try_from(length).unwrap()];
             stream.read_exact(&mut data).await?;
             stream.write_all(&hash(&data)).await?;
             stream.read_u8().await?;

@@ -3,10 +3,6 @@ use ssm_sim::{AgentKind, Node, SimConfig, Simulator};
 
 #[tokio::main]
 async fn main() {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
     let args: Vec<String> = std::env::args().skip(1).collect();
     let agent = match args.get(1).map(String::as_str) {
         Some(pace @ ("fast" | "real")) => AgentKind::BuiltIn(pace.parse().unwrap()),

@@ -34,6 +34,9 @@ const COPY_BUFFER: usize = 64 << 10;
 const ATTEMPTS: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The official agent's pause of 1 ms, as asked of tokio, whose timer rounds up to the next
+/// millisecond or two: with 0.3 ms a session carries the official agent's 0.71 MB/s.
+const PAUSE: Duration = Duration::from_micros(300);
 /// How long after its handshake an agent is deaf at most.
 const COMPLETION_LAG: Duration = Duration::from_millis(1);
 /// How long an ending agent waits for what it has sent.
@@ -81,7 +84,7 @@ async fn work(service: &Arc<Service>, session: &Arc<Session>, pace: AgentPace) -
 fn protocol(service: &Service, session: &Session, pace: AgentPace) -> PortSession {
     let faults = service.faults.get();
     let mut config = match pace {
-        AgentPace::Real => Config::official_agent(),
+        AgentPace::Real => Config { pace: Some(PAUSE), ..Config::official_agent() },
         AgentPace::Fast => Config::fast_agent(),
     };
     // A client that does not wait loses data in this time (docs/protocol.md §4.8). The official plugin

@@ -37,8 +37,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The official agent's pause of 1 ms, as asked of tokio, whose timer rounds up to the next
 /// millisecond or two: with 0.3 ms a session carries the official agent's 0.71 MB/s.
 const PAUSE: Duration = Duration::from_micros(300);
-/// How long after its handshake an agent is deaf at most.
-const COMPLETION_LAG: Duration = Duration::from_millis(1);
 /// How long an ending agent waits for what it has sent.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -87,9 +85,6 @@ fn protocol(service: &Service, session: &Session, pace: AgentPace) -> PortSessio
         AgentPace::Real => Config { pace: Some(PAUSE), ..Config::official_agent() },
         AgentPace::Fast => Config::fast_agent(),
     };
-    // A client that does not wait loses data in this time (docs/protocol.md §4.8). The official plugin
-    // does not wait: it speaks 2–5 ms after the handshake, and must get through.
-    config.completion_lag = config.completion_lag.min(COMPLETION_LAG);
     if let Some(bytes) = faults.agent_payload {
         config.max_payload = bytes;
     }

@@ -51,7 +51,8 @@ fn nothing_but_the_response_leaves_before_completion_and_then_a_lone_nop() {
 #[test]
 fn data_written_as_soon_as_possible_is_not_lost() {
     for seed in 0..50 {
-        let mut pair = Pair::new(Config::default(), Config::official_agent(), LinkConfig::default(), seed);
+        let deaf = Config { completion_lag: 5 * MS, ..Config::official_agent() };
+        let mut pair = Pair::new(Config::default(), deaf, LinkConfig::default(), seed);
         pair.establish();
         let id = pair.open();
         pair.write_all(Side::Client, id, b"first");

@@ -86,6 +86,23 @@ fn the_recent_past_is_acknowledged_again() {
     assert_eq!(pair.agent.stats().messages_in_flight, 0, "without waiting for {waiting} ticks");
 }
 
+/// §7.5: a cut on the agent's side is not told to us. Its first resend of what we have is, and frees the rest of it.
+#[test]
+fn a_duplicate_frees_all_whose_acknowledgements_were_lost() {
+    let mut pair = pair(Config::official_agent(), 5);
+    let id = pair.open();
+    pair.up.configure(LinkConfig { loss: 1.0, ..DELAY });
+    pair.write_all(Side::Agent, id, &bytes(50_000));
+    pair.read_exact(Side::Client, id, 50_000);
+    pair.cut(Side::Agent);
+    pair.up.configure(DELAY);
+    let waiting = pair.agent.stats().messages_in_flight;
+    assert!(waiting >= 40, "{waiting}");
+    pair.reconnect(Side::Agent);
+    pair.run_for(300 * MS);
+    assert_eq!(pair.agent.stats().messages_in_flight, 0, "without waiting for {waiting} ticks");
+}
+
 #[test]
 fn streams_freeze_and_writes_wait_while_the_websocket_is_away() {
     let mut pair = pair(Config::fast_agent(), 4);

@@ -4,7 +4,7 @@
 //! not know what payloads mean, nor whether a websocket is there: `session.rs` asks it for output only then.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
@@ -34,6 +34,9 @@ pub(crate) struct Counters {
     pub(crate) refused: u64,
 }
 
+/// A late acknowledgement makes duplicates, too; then there is nothing to repair, and it must not cost much.
+const ACKNOWLEDGE_AGAIN_EVERY: Duration = Duration::from_millis(500);
+
 #[derive(Debug)]
 pub(crate) struct DataChannel {
     side: Side,
@@ -45,6 +48,8 @@ pub(crate) struct DataChannel {
     /// The last messages accepted, for acknowledging them again after a reconnect.
     recent: VecDeque<AckOwed>,
     max_recent: usize,
+    /// When a duplicate last made us acknowledge the recent past again.
+    acknowledged_again_at: Option<Instant>,
     pub(crate) counters: Counters,
 }
 
@@ -59,6 +64,7 @@ impl DataChannel {
             acks_owed: VecDeque::new(),
             recent: VecDeque::new(),
             max_recent: config.reack_on_resume,
+            acknowledged_again_at: None,
             counters: Counters::default(),
         }
     }
@@ -66,7 +72,7 @@ impl DataChannel {
     // ---- in ----
 
     /// Takes a stream message of the other side; what is in order now comes from [`DataChannel::next_payload`].
-    pub(crate) fn handle_stream_message(&mut self, message: ClientMessage) {
+    pub(crate) fn handle_stream_message(&mut self, message: ClientMessage, now: Instant) {
         let owed = AckOwed { sequence: message.sequence, id: message.id };
         match self.recv.receive(message.sequence, message.payload_type, message.payload) {
             Receipt::Accepted => {
@@ -83,9 +89,21 @@ impl DataChannel {
                 // docs/protocol.md §4.4: the official client's silence here is what makes sessions hang after a reconnect.
                 self.counters.duplicates += 1;
                 self.acks_owed.push_back(owed);
+                self.acknowledge_newer_again(owed.sequence, now);
             }
             Receipt::Refused => self.counters.refused += 1,
         }
+    }
+
+    /// A duplicate says that its acknowledgement was lost, and so were probably those behind it: the other side's
+    /// websocket may have been cut, of which we hear nothing. The agent frees only its oldest message at each tick, so
+    /// each would cost it 100 ms before it repairs what is really missing (docs/protocol.md §7.5).
+    fn acknowledge_newer_again(&mut self, duplicate: i64, now: Instant) {
+        if self.acknowledged_again_at.is_some_and(|at| now.saturating_duration_since(at) < ACKNOWLEDGE_AGAIN_EVERY) {
+            return;
+        }
+        self.acknowledged_again_at = Some(now);
+        self.acks_owed.extend(self.recent.iter().filter(|owed| owed.sequence > duplicate));
     }
 
     /// The next payload in order, with its sequence number.

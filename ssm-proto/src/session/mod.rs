@@ -220,7 +220,7 @@ impl PortSession {
             MessageType::StartPublication => self.timers.stop(Timer::Pause),
             stream if *stream == self.side.incoming() => {
                 self.show_life();
-                self.channel.handle_stream_message(message);
+                self.channel.handle_stream_message(message, now);
                 while self.closed.is_none()
                     && let Some((sequence, payload_type, payload)) = self.channel.next_payload()
                 {

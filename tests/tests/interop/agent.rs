@@ -76,18 +76,23 @@ fn postgres_answers_and_carries_load_through_the_official_agent() {
     println!("{}", load.stdout);
 }
 
+/// Not in the table: an upload while the agent's own websocket is reset. The agent then takes one message twice
+/// (docs/protocol.md §7.4), and no client can help that.
 #[test]
-fn transfers_survive_a_cut_on_either_side_of_the_official_agents_channel() {
+fn transfers_survive_cuts_of_the_official_agents_session() {
     let Some(setup) = Setup::new() else { return };
     let sim = setup.agent.sim();
     let states = setup.user.events();
-    for (direction, length) in [(Direction::Upload, 32 * MIB), (Direction::Download, 4 * MIB)] {
-        for side in ["client", "agent"] {
-            let transfer = Transfer::start(direction, setup.port(), length, 73);
-            transfer.wait_past(length / 4);
-            sim.cut(side, "reset");
-            transfer.finish();
-        }
+    for (direction, length, side) in [
+        (Direction::Upload, 32 * MIB, "client"),
+        (Direction::Download, 4 * MIB, "client"),
+        (Direction::Download, 4 * MIB, "agent"),
+    ] {
+        println!("{direction:?}, cut on the {side}'s side");
+        let transfer = Transfer::start(direction, setup.port(), length, 73);
+        transfer.wait_past(length / 4);
+        sim.cut(side, "reset");
+        transfer.finish();
     }
     states.wait_for_sequence("files", &["ready", "reconnecting", "ready"]);
 }

@@ -5,15 +5,14 @@
 
 use super::forward::{Shared, forward};
 use super::local_stream::LocalStream;
+use super::socket_file::SocketFile;
 use crate::config::LocalAddr;
 use crate::sockets;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use tunnels_api::{Cause, CauseKind};
@@ -28,8 +27,8 @@ pub(super) struct Listener {
     connections: TaskTracker,
     /// Dropped with the listener, which ends the connections.
     _cancel: tokio_util::sync::DropGuard,
-    /// To be removed with the listener.
-    socket_file: Option<PathBuf>,
+    /// Removed with the listener.
+    socket_file: Option<SocketFile>,
 }
 
 #[derive(Debug)]
@@ -41,7 +40,7 @@ enum Socket {
 impl Listener {
     /// Binds; the error says who holds the address, where that can be told.
     pub(super) async fn bind(local: &LocalAddr, shared: &Shared) -> Result<Self, Cause> {
-        let sockets = sockets(local).await.map_err(|(addr, error)| taken(&addr, &error))?;
+        let (sockets, socket_file) = sockets(local).await.map_err(|(addr, error)| taken(&addr, &error))?;
         let connections = TaskTracker::new();
         let token = tokio_util::sync::CancellationToken::new();
         let mut accepting = JoinSet::new();
@@ -64,21 +63,13 @@ impl Listener {
                 }
             });
         }
-        Ok(Self {
-            accepting,
-            connections,
-            _cancel: token.drop_guard(),
-            socket_file: match local {
-                LocalAddr::Unix(path) => Some(path.clone()),
-                LocalAddr::Loopback(_) | LocalAddr::Ip(_) => None,
-            },
-        })
+        Ok(Self { accepting, connections, _cancel: token.drop_guard(), socket_file })
     }
 
     /// Accepts no more; open connections go on. The future is ready when the last of them has ended.
     pub(super) fn drain(&mut self) -> impl Future<Output = ()> + use<> {
         self.accepting.abort_all();
-        self.remove_file();
+        self.socket_file = None;
         self.connections.close();
         let connections = self.connections.clone();
         async move { connections.wait().await }
@@ -90,18 +81,6 @@ impl Listener {
         self.accepting.abort_all();
         std::mem::take(&mut self.accepting)
     }
-
-    fn remove_file(&mut self) {
-        if let Some(path) = self.socket_file.take() {
-            drop(std::fs::remove_file(path));
-        }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.remove_file();
-    }
 }
 
 async fn accept(socket: &Socket) -> io::Result<LocalStream> {
@@ -111,14 +90,15 @@ async fn accept(socket: &Socket) -> io::Result<LocalStream> {
     }
 }
 
-async fn sockets(local: &LocalAddr) -> Result<Vec<Socket>, (LocalAddr, io::Error)> {
+/// The address's sockets, and the file that stands for it if it is a path.
+async fn sockets(local: &LocalAddr) -> Result<(Vec<Socket>, Option<SocketFile>), (LocalAddr, io::Error)> {
     match local {
-        LocalAddr::Unix(path) => match bind_unix(path).await {
-            Ok(listener) => Ok(vec![Socket::Unix(listener)]),
+        LocalAddr::Unix(path) => match SocketFile::bind(path).await {
+            Ok((listener, file)) => Ok((vec![Socket::Unix(listener)], Some(file))),
             Err(error) => Err((local.clone(), error)),
         },
         LocalAddr::Ip(addr) => match TcpListener::bind(addr).await {
-            Ok(listener) => Ok(vec![Socket::Tcp(listener)]),
+            Ok(listener) => Ok((vec![Socket::Tcp(listener)], None)),
             Err(error) => Err((local.clone(), error)),
         },
         LocalAddr::Loopback(port) => {
@@ -134,26 +114,9 @@ async fn sockets(local: &LocalAddr) -> Result<Vec<Socket>, (LocalAddr, io::Error
                 }
                 Err(error) => tracing::debug!(%error, "no IPv6 loopback on this machine"),
             }
-            Ok(sockets)
+            Ok((sockets, None))
         }
     }
-}
-
-/// A socket file that nobody answers on is left over from a crash and is taken over.
-async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            match UnixStream::connect(path).await {
-                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {}
-                _ => return Err(error),
-            }
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)?
-        }
-        bound => bound?,
-    };
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
@@ -173,6 +136,9 @@ fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
         io::ErrorKind::PermissionDenied => {
             Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}"))
                 .with_next("choose a port above 1023, or a folder you may write to")
+        }
+        io::ErrorKind::AlreadyExists => {
+            Cause::new(CauseKind::PortTaken, error.to_string()).with_next("choose another path, or move that file away")
         }
         _ => Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}")).with_next("check `local`"),
     }

@@ -21,6 +21,7 @@ mod local_stream;
 mod probe;
 mod publisher;
 mod relay;
+mod socket_file;
 mod task;
 
 use crate::aws::AwsConnector;

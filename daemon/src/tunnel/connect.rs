@@ -58,6 +58,9 @@ impl From<AwsError> for ResumeError {
     fn from(error: AwsError) -> Self {
         match error {
             AwsError::NoSuchSession(message) => Self::Ended(gone(&message)),
+            denied @ AwsError::AccessDenied(_) => Self::Failed(DownCause::from(denied).with_next(
+                "ask for ssm:ResumeSession on your sessions; without it a lost channel costs the connections",
+            )),
             other => Self::Failed(other.into()),
         }
     }

@@ -181,8 +181,8 @@ impl Lifecycle {
             (Event::ResumeFailed(down), Resuming) => match down.retry {
                 Retry::Login => self.wait(ResumeLogin, down, now),
                 Retry::Unreachable | Retry::Answered => self.wait(ResumeWait, down, now),
-                // A session that we may not resume is lost to us; a new one will say whether all is.
-                Retry::Never => self.session_ended(down, now),
+                // A session that we may not resume is lost to us, but only a new one says whether all is.
+                Retry::Never => self.session_ended(DownCause { retry: Retry::Answered, ..down }, now),
             },
             (Event::SessionEnded(down), phase) if phase.has_session() => self.session_ended(down, now),
             (Event::ProbePassed | Event::RemoteAnswered, Probing | Degraded | Ready) => {

@@ -94,3 +94,12 @@ async fn missing_credentials_make_the_next_attempt_read_them_anew() {
     assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
     assert_eq!(aws.script(|script| script.connects), 2);
 }
+
+#[test]
+fn a_resume_that_is_denied_names_the_permission_that_is_missing() {
+    let ResumeError::Failed(down) = AwsError::AccessDenied("no".into()).into() else {
+        panic!("the session may still exist");
+    };
+    assert_eq!(down.cause.kind, CauseKind::AccessDenied);
+    assert!(down.cause.next.is_some_and(|next| next.contains("ssm:ResumeSession")));
+}

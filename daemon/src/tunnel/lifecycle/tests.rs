@@ -124,7 +124,7 @@ fn the_transition_table() {
         (resume_failed(Retry::Unreachable), vec![(&[Resuming], ResumeWait, &[])]),
         (resume_failed(Retry::Answered), vec![(&[Resuming], ResumeWait, &[])]),
         (resume_failed(Retry::Login), vec![(&[Resuming], ResumeLogin, &[])]),
-        (resume_failed(Retry::Never), vec![(&[Resuming], Failed, &[EndSession])]),
+        (resume_failed(Retry::Never), vec![(&[Resuming], StartWait, &[EndSession])]),
         (
             In::Event(Event::SessionEnded(down(CauseKind::Other, Retry::Answered))),
             vec![(&[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], StartWait, &[EndSession])],

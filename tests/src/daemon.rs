@@ -28,6 +28,9 @@ const END_DEADLINE: Duration = Duration::from_secs(20);
 /// Without a byte for so long a transfer stands still; at the fast pace it moves every millisecond.
 const STANDSTILL: Duration = Duration::from_millis(500);
 
+/// What AWS's documentation uses; the simulator believes any, unless it is strict.
+const KEYS: (&str, &str) = ("AKIDEXAMPLE0000000000", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00");
+
 /// A user's folders, configuration and daemon; everything ends with it.
 #[derive(Debug)]
 pub struct TestDaemon {
@@ -36,6 +39,8 @@ pub struct TestDaemon {
     tunnels: String,
     ports: Vec<(String, u16)>,
     foreground: Option<Process>,
+    /// Access key and secret key.
+    keys: (&'static str, &'static str),
 }
 
 impl TestDaemon {
@@ -57,7 +62,7 @@ impl TestDaemon {
             "[defaults]\nregion = \"us-east-1\"\ntarget = \"{target}\"\nendpoints = {{ ssm = \"{}\" }}\n",
             sim.url()
         );
-        let user = Self { folder, defaults, tunnels: String::new(), ports: Vec::new(), foreground: None };
+        let user = Self { folder, defaults, tunnels: String::new(), ports: Vec::new(), foreground: None, keys: KEYS };
         user.write_config();
         user
     }
@@ -76,6 +81,13 @@ impl TestDaemon {
     #[must_use]
     pub fn tunnel(self, name: &str, remote: SocketAddr) -> Self {
         self.tunnel_with(name, &remote.to_string(), "")
+    }
+
+    /// Uses these keys instead of the usual ones.
+    #[must_use]
+    pub fn with_keys(mut self, access: &'static str, secret: &'static str) -> Self {
+        self.keys = (access, secret);
+        self
     }
 
     fn write_config(&self) {
@@ -118,8 +130,8 @@ impl TestDaemon {
             .env("TUNNELS_CONFIG", self.config())
             .env("TUNNELS_RUNTIME_DIR", path("run"))
             .env("TUNNELS_STATE_DIR", path("state"))
-            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE0000000000")
-            .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY00")
+            .env("AWS_ACCESS_KEY_ID", self.keys.0)
+            .env("AWS_SECRET_ACCESS_KEY", self.keys.1)
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }

@@ -59,8 +59,8 @@ impl Transfer {
     /// Waits for the end; panics unless every byte arrived as it was sent.
     #[track_caller]
     pub fn finish(self) {
-        let moved = self.moved();
         let sum = self.thread.join().expect("the transfer's thread does not panic");
+        let moved = self.moved.load(Ordering::Relaxed);
         let sum = sum.unwrap_or_else(|e| panic!("the connection broke after {moved} bytes or more: {e}"));
         assert_eq!(sum, seeded_sha256(self.seed, self.length), "SHA-256 of {} bytes", self.length);
     }

@@ -96,3 +96,17 @@ fn refused_resumes_are_tried_again() {
     transfer.finish();
     assert!(sim.calls("ResumeSession") >= 3, "two were refused and one was granted");
 }
+
+#[test]
+fn a_transfer_lives_through_lost_doubled_and_reordered_messages() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+
+    sim.faults(&serde_json::json!({ "duplicate": 0.01, "reorder": 0.01, "drop_acks": 0.01, "jitter_ms": 2 }));
+    for direction in [Direction::Download, Direction::Upload] {
+        Transfer::start(direction, user.port("files"), test_bytes() / 8, 45).finish();
+    }
+    assert_eq!(user.status("files")["state"], "ready");
+}

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
-use tunnels_tests::{NODE, TestDaemon, TestRemote, TestSim, echo_once, free_port, wait_until};
+use tunnels_tests::{NODE, SimOptions, TestDaemon, TestRemote, TestSim, echo_once, free_port, wait_until};
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -109,4 +109,37 @@ fn down_closes_the_port_and_up_opens_it_again() {
 
     user.run(&["up", "api", "--wait"]).expect_success();
     echo_once(user.port("api"), 1000, 1).unwrap();
+}
+
+#[test]
+fn after_an_end_by_the_idle_policy_the_next_connection_opens_a_session() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+
+    sim.faults(&json!({ "idle_timeout_s": 0.2 }));
+    let status = user.wait_for("api", "listening");
+    assert_eq!(status["cause"]["kind"], "idle-policy", "{status}");
+    assert_eq!(sim.sessions().len(), 1, "a policy is not worked around");
+    sim.clear_faults();
+
+    echo_once(user.port("api"), 1000, 1).unwrap();
+    user.wait_for("api", "ready");
+    assert_eq!(sim.sessions().len(), 2);
+}
+
+#[test]
+fn a_strict_service_accepts_our_signatures_and_refuses_others() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start_with(&SimOptions { arguments: vec!["--strict".to_owned()], ..SimOptions::default() });
+
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address()).with_keys("SIMULATED", "simulated");
+    user.run(&["up", "--wait"]).expect_success();
+    sim.cut("client", "bye");
+    echo_once(user.port("api"), 1000, 1).expect("the resumed websocket is signed, too");
+
+    let stranger = TestDaemon::new(&sim).tunnel("api", remote.address()).with_keys("SIMULATED", "guessed");
+    let code = stranger.run(&["up", "--wait"]).code;
+    assert!(matches!(code, Some(6 | 8)), "neither ready nor waiting: {code:?}");
 }

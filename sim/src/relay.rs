@@ -114,6 +114,8 @@ impl Relay<'_> {
                     Some(SocketCommand::Reset) => return Departure::Reset,
                     Some(SocketCommand::Blackhole(time)) => tokio::select! {
                         () = nothing_for(time) => break,
+                        // Not even the end of the session comes through, but there is nothing left to be silent about.
+                        _ = self.session.ended() => return Departure::Reset,
                         () = self.service.shutdown.cancelled() => return Departure::Reset,
                         command = commands.recv() => command,
                     },

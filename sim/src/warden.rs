@@ -61,7 +61,9 @@ struct Deadlines {
 
 impl Deadlines {
     fn of(faults: &Faults, session: &Session, client_since: Option<Instant>) -> Self {
-        let after = |start: Instant, seconds: Option<f64>| Some(start + Duration::from_secs_f64(seconds?));
+        // A time beyond all clocks is never.
+        let after =
+            |start: Instant, seconds: Option<f64>| start.checked_add(Duration::try_from_secs_f64(seconds?).ok()?);
         Self {
             max_duration: after(session.opened, faults.max_duration_s),
             idle: after(session.last_activity(), faults.idle_timeout_s),

@@ -79,8 +79,8 @@ pub struct Config {
     pub resume_patience: Duration,
 }
 
-/// Interval of the keep-alive that old agents insist on (`docs/protocol.md` §6.2).
-pub(crate) const OLD_AGENT_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Interval of the keep-alive that old agents, and the agent with old clients, insist on (`docs/protocol.md` §6.2).
+pub(crate) const OLD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 impl Default for Config {
     /// Our client.

@@ -132,6 +132,9 @@ pub enum CloseReason {
     /// Ended by a TerminateSession flag.
     #[error("the session was terminated")]
     Terminated,
+    /// Whoever drove the session stopped.
+    #[error("the session was abandoned by its driver")]
+    Aborted,
     /// The other side did not finish the handshake in time.
     #[error("the other side did not complete the session handshake within {0} s")]
     HandshakeTimeout(u64),

@@ -106,6 +106,25 @@ fn old_agents_get_keep_alives_and_new_ones_none() {
     }
 }
 
+/// The same agents end the session when the application's own policy switches keep-alives off.
+#[test]
+fn a_policy_cannot_switch_off_the_keep_alives_that_an_old_agent_needs() {
+    for policy in [None, Some(Duration::from_mins(5))] {
+        let mut pair = Pair::with_agent_version(
+            Config::default(),
+            Config::official_agent(),
+            LinkConfig::default(),
+            5,
+            "3.1.1511.0",
+        );
+        pair.establish();
+        pair.client.set_keep_alive(policy, pair.now);
+        let before = pair.client.stats().messages_out;
+        pair.run_for(Duration::from_secs(65));
+        assert_eq!(pair.client.stats().messages_out - before, 6, "{policy:?}");
+    }
+}
+
 #[test]
 fn silence_ends_the_handshake_on_both_sides() {
     let mut pair = Pair::new(Config::default(), Config::official_agent(), LinkConfig::default(), 6);

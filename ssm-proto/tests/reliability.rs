@@ -110,6 +110,26 @@ fn our_losses_are_repaired_together() {
     assert!(pair.now - start < Duration::from_millis(700), "{:?}", pair.now - start);
 }
 
+/// The same for messages sent one after the other, with nothing behind them whose acknowledgement would tell of the loss:
+/// waiting for each one's own timeout would take a doubled timeout for every message.
+#[test]
+fn a_lost_tail_is_repaired_in_a_few_round_trips() {
+    let mut pair = pair(Config::fast_agent(), 9);
+    let id = pair.open();
+    pair.write_all(Side::Client, id, &bytes(1000));
+    pair.read_exact(Side::Agent, id, 1000);
+    pair.run_for(SECOND);
+    pair.up.configure(LinkConfig { loss: 1.0, ..DELAY });
+    for _ in 0..300 {
+        pair.write_all(Side::Client, id, &bytes(1000));
+        pair.run_for(Duration::from_millis(1));
+    }
+    pair.up.configure(DELAY);
+    let start = pair.now;
+    pair.read_exact(Side::Agent, id, 300_000);
+    assert!(pair.now - start < SECOND, "{:?}", pair.now - start);
+}
+
 /// A window that fills a slow path must not look like loss (§4.7): no resends while acknowledgements are merely late.
 #[test]
 fn a_slow_path_causes_no_resends() {

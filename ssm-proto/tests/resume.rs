@@ -59,14 +59,18 @@ fn an_upload_continues_within_a_round_trip() {
     let mut pair = pair(Config::official_agent(), 2);
     let id = pair.open();
     pair.run_for(SECOND);
-    pair.write_all(Side::Client, id, &bytes(200_000));
-    pair.cut(Side::Client);
-    pair.run_for(SECOND);
-    pair.reconnect(Side::Client);
-    let start = pair.now;
-    assert_eq!(pair.read_exact(Side::Agent, id, 200_000), bytes(200_000));
-    assert!(pair.now - start <= 15 * MS, "{:?}", pair.now - start);
-    assert!(pair.client.stats().retransmitted >= 190);
+    for outage in [50 * MS, SECOND, 60 * SECOND] {
+        let before = pair.client.stats().retransmitted;
+        pair.write_all(Side::Client, id, &bytes(200_000));
+        pair.cut(Side::Client);
+        pair.run_for(outage);
+        pair.reconnect(Side::Client);
+        let start = pair.now;
+        assert_eq!(pair.read_exact(Side::Agent, id, 200_000), bytes(200_000));
+        assert!(pair.now - start <= 15 * MS, "{:?} after {outage:?}", pair.now - start);
+        assert!(pair.client.stats().retransmitted - before >= 190);
+        pair.run_for(SECOND);
+    }
 }
 
 /// §7.5: acknowledgements that died with the websocket are repeated first, which frees the agent's head at once.

@@ -148,6 +148,35 @@ fn recorded_smux_decodes_to_its_frames_whatever_the_cuts() {
     }
 }
 
+/// §5.5: the agent wakes its handshake before it acknowledges the response, so HandshakeComplete may come first. It did
+/// when this was recorded; a client must take any message, in either order.
+#[test]
+fn completion_may_overtake_the_acknowledgement_of_the_response() {
+    let recording =
+        load("live_plugin.json").into_iter().find(|session| text(session, "name") == "resume-socket-1").unwrap();
+    let from_agent: Vec<_> = recording["frames"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|frame| text(frame, "dir") == "s2c" && text(frame, "kind") == "binary")
+        .map(|frame| unhex(&frame["hex"]))
+        .collect();
+    let kind = |frame: &Bytes| ClientMessage::decode(frame).unwrap().payload_type;
+    assert_eq!(kind(&from_agent[1]), PayloadType::HANDSHAKE_COMPLETE);
+    assert_eq!(kind(&from_agent[2]), PayloadType::NONE, "the acknowledgement");
+    #[expect(clippy::disallowed_methods, reason = "virtual time has to start somewhere")]
+    let mut now = Instant::now();
+    let mut client = PortSession::client(Config::default(), 1, WallClock::new(1, now), now);
+    client.handle_connect(TokenValue::new("token"), now);
+    for frame in &from_agent[..4] {
+        client.handle_frame(WsFrame::Binary(frame.clone()), now);
+        now += Duration::from_millis(20);
+        client.handle_timeout(now);
+        while client.poll_transmit(now).is_some() {}
+    }
+    assert_eq!(client.state(), SessionState::Established);
+}
+
 /// A whole recorded session: what the real agent sent goes into our client, which must come to the same result as the
 /// plugin did: established, 'hello' and 5 000 bytes echoed, 3 000 bytes answered, a refusal, the end.
 #[test]

@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ssm_proto::CloseReason;
 use tokio::time::Sleep;
 
 use crate::{
@@ -130,6 +131,8 @@ impl Driver {
             }
             if let Some(error) = lost {
                 old_link = self.link.take();
+                // News of the frames above is older than the loss, and must not be told after it.
+                self.shared.drain_events(state, &mut self.wakers);
                 self.shared.detach(state, error);
             }
         }
@@ -164,6 +167,13 @@ impl Driver {
                 return link.poll_close(cx);
             }
         }
+    }
+}
+
+impl Drop for Driver {
+    /// However the task ends, nobody may wait for it any more. After the session's own end this changes nothing.
+    fn drop(&mut self) {
+        self.shared.close(CloseReason::Aborted);
     }
 }
 

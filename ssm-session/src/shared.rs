@@ -128,9 +128,12 @@ impl Shared {
         drop(unfetched);
     }
 
-    /// The driver's transport is lost.
+    /// The driver's transport is lost. That is no news of a session that is over.
     pub(crate) fn detach(&self, state: &mut State, error: TransportError) {
         state.proto.handle_disconnect(now());
+        if state.over.is_some() {
+            return;
+        }
         let reason = TransportLoss::new(error);
         tracing::debug!(%reason, "transport lost");
         self.set_status(SessionStatus::Detached { reason });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::config::Config;
-use crate::message::ack::{self, AckOwed, AcknowledgeContent};
+use crate::message::ack::{self, AckOwed};
 use crate::message::{ClientMessage, Flags, MessageId, MessageType, PayloadType, SCHEMA_VERSION, codec};
 use crate::session::Side;
 use crate::wall_clock::WallClock;
@@ -113,9 +113,9 @@ impl DataChannel {
 
     /// Takes an `acknowledge` message; bad JSON and unknown numbers are ignored (§11).
     pub(crate) fn handle_acknowledge(&mut self, payload: &[u8], now: Instant) {
-        if let Ok(content) = AcknowledgeContent::decode(payload) {
+        if let Some(sequence) = ack::acknowledged_sequence(payload) {
             self.counters.acks_in += 1;
-            self.send.acknowledge(content.acknowledged_message_sequence_number, now);
+            self.send.acknowledge(sequence, now);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::config::Config;
-use crate::message::PayloadType;
+use crate::message::{PayloadType, unpinned};
 
 /// What became of a stream message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub(crate) enum Receipt {
     /// Too far ahead or no room behind the gap; no acknowledgement, it will come again.
     Refused,
 }
+
+/// What a stored message costs beside its payload, roughly: empty ones are not free.
+const OVERHEAD: usize = 128;
 
 #[derive(Debug)]
 pub(crate) struct RecvQueue {
@@ -54,11 +57,11 @@ impl RecvQueue {
             self.in_order = Some((payload_type, payload));
             return Receipt::Accepted;
         }
-        if sequence - self.expected >= self.max_ahead || self.stored_bytes + payload.len() > self.max_bytes {
+        if sequence - self.expected >= self.max_ahead || self.stored_bytes + payload.len() + OVERHEAD > self.max_bytes {
             return Receipt::Refused;
         }
-        self.stored_bytes += payload.len();
-        self.stored.insert(sequence, (payload_type, payload));
+        self.stored_bytes += payload.len() + OVERHEAD;
+        self.stored.insert(sequence, (payload_type, unpinned(payload)));
         Receipt::Accepted
     }
 
@@ -69,7 +72,7 @@ impl RecvQueue {
             None if self.stored.is_empty() => return None,
             None => {
                 let message = self.stored.remove(&self.expected)?;
-                self.stored_bytes -= message.1.len();
+                self.stored_bytes -= message.1.len() + OVERHEAD;
                 message
             }
         };
@@ -82,7 +85,7 @@ impl RecvQueue {
         self.expected
     }
 
-    /// Bytes that wait behind a gap.
+    /// Bytes that wait behind a gap, their keeping included.
     pub(crate) fn stored_bytes(&self) -> usize {
         self.stored_bytes
     }
@@ -118,7 +121,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_without_harm() {
-        let mut queue = RecvQueue::new(&Config { reorder_bytes: 250, reorder_messages: 50, ..Config::default() });
+        let mut queue = RecvQueue::new(&Config {
+            reorder_bytes: 2 * (100 + OVERHEAD) + 50,
+            reorder_messages: 50,
+            ..Config::default()
+        });
         assert_eq!(receive(&mut queue, 1_000_000_000), Receipt::Refused);
         assert_eq!(receive(&mut queue, i64::MAX), Receipt::Refused);
         assert_eq!(receive(&mut queue, 50), Receipt::Refused);

@@ -139,11 +139,9 @@ impl SendQueue {
         self.newest_arrived = None;
         self.resend_budget = usize::MAX;
         if self.resend == Resend::AllUnacknowledged {
-            self.due = (self.base..)
-                .zip(&self.in_flight)
-                .filter(|(_, slot)| slot.frame.is_some())
-                .map(|(sequence, _)| sequence)
-                .collect();
+            self.due = self.unacknowledged().map(|(sequence, _)| sequence).collect();
+            // What was due on the old path is not: the burst must not be cut short by a look at old deadlines.
+            self.check_at = (!self.due.is_empty()).then(|| now + self.rtt.timeout());
         } else if !self.in_flight.is_empty() {
             self.check_at = Some(now);
         }
@@ -214,30 +212,31 @@ impl SendQueue {
     }
 
     fn find_due(&mut self, now: Instant) {
-        self.due.clear();
-        let mut earliest: Option<Instant> = None;
-        let mut timed_out = false;
-        for (sequence, slot) in (self.base..).zip(&self.in_flight) {
-            if slot.frame.is_none() {
-                continue;
-            }
-            let deadline = self.deadline(slot);
-            if deadline <= now {
-                self.due.push_back(sequence);
-                timed_out |= !self.is_overtaken(slot);
-            } else {
-                earliest = Some(earliest.map_or(deadline, |at| at.min(deadline)));
-            }
+        if !self.due.is_empty() && self.resend_budget > 0 {
+            // Released, but the transport has not taken it yet: another look would only begin anew.
+            self.check_at = Some(now + self.rtt.timeout());
+            return;
         }
+        let timed_out = self.unacknowledged().any(|(_, slot)| !self.is_overtaken(slot) && self.deadline(slot) <= now);
+        // When one has timed out those sent behind it are in doubt as well; the budget says how many go at once. Waiting
+        // for each one's own timeout would repair a lost tail at one message per doubled timeout.
+        let is_due = |slot: &InFlight| self.deadline(slot) <= now || (timed_out && slot.transmissions == 1);
+        let due: VecDeque<_> =
+            self.unacknowledged().filter(|(_, slot)| is_due(slot)).map(|(number, _)| number).collect();
+        let waiting =
+            self.unacknowledged().filter(|(_, slot)| !is_due(slot)).map(|(_, slot)| self.deadline(slot)).min();
+        self.due = due;
         self.resend_budget = if timed_out { BURST } else { usize::MAX };
         if timed_out {
             self.rtt.back_off();
         }
-        if !self.due.is_empty() {
-            let again = now + self.rtt.timeout();
-            earliest = Some(earliest.map_or(again, |at| at.min(again)));
-        }
-        self.check_at = earliest;
+        let again = (!self.due.is_empty()).then(|| now + self.rtt.timeout());
+        // The deadlines of before a back-off are void.
+        self.check_at = [again, waiting.filter(|_| !timed_out)].into_iter().flatten().min();
+    }
+
+    fn unacknowledged(&self) -> impl Iterator<Item = (i64, &InFlight)> {
+        (self.base..).zip(&self.in_flight).filter(|(_, slot)| slot.frame.is_some())
     }
 
     fn deadline(&self, slot: &InFlight) -> Instant {

@@ -10,7 +10,7 @@ pub struct HandshakeRequest {
     /// Four components.
     pub agent_version: String,
     /// Usually one, of type [`ACTION_SESSION_TYPE`].
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub requested_client_actions: Vec<RequestedAction>,
 }
 
@@ -93,6 +93,7 @@ pub struct HandshakeComplete {
     pub customer_message: String,
 }
 
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<ProcessedAction>, D::Error> {
+/// Go writes an empty list as `null`.
+fn null_is_empty<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -31,6 +31,19 @@ impl AcknowledgeContent {
     }
 }
 
+/// The only member that receivers use (§4.3): an acknowledgement without the others is as good.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AcknowledgedSequence {
+    acknowledged_message_sequence_number: i64,
+}
+
+/// Which message an `acknowledge` payload frees; `None` for what is no acknowledgement, which is ignored (§11).
+pub(crate) fn acknowledged_sequence(payload: &[u8]) -> Option<i64> {
+    let content: AcknowledgedSequence = serde_json::from_slice(payload).ok()?;
+    Some(content.acknowledged_message_sequence_number)
+}
+
 /// What is needed to acknowledge one stream message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AckOwed {
@@ -75,5 +88,15 @@ mod tests {
         assert_eq!(content.acknowledged_message_id, owed.id.to_string());
         assert_eq!(serde_json::to_vec(&content).unwrap(), &message.payload[..]);
         assert_eq!((message.flags, message.sequence), (Flags::SYN_FIN, 0));
+        assert_eq!(acknowledged_sequence(&message.payload), Some(7));
+    }
+
+    #[test]
+    fn only_the_number_matters_to_a_receiver() {
+        assert_eq!(acknowledged_sequence(br#"{"AcknowledgedMessageSequenceNumber":3}"#), Some(3));
+        let odd = br#"{"AcknowledgedMessageId":null,"AcknowledgedMessageSequenceNumber":4,"New":[]}"#;
+        assert_eq!(acknowledged_sequence(odd), Some(4));
+        assert_eq!(acknowledged_sequence(b"{}"), None);
+        assert_eq!(acknowledged_sequence(b"no JSON"), None);
     }
 }

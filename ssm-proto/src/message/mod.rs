@@ -17,6 +17,15 @@ mod head;
 pub use codec::DecodeError;
 pub use head::MessageHead;
 
+/// Payloads below this are copied before they are kept.
+const COPY_BELOW: usize = 2048;
+
+/// Makes a payload fit to be kept: a slice keeps the whole buffer alive that the websocket was read into, tens of KiB, so
+/// that many small ones would hold far more than the limits that count payload bytes.
+pub(crate) fn unpinned(payload: Bytes) -> Bytes {
+    if payload.len() < COPY_BELOW { Bytes::copy_from_slice(&payload) } else { payload }
+}
+
 /// Schema version that both official programs write (`docs/protocol.md` §3.1). Readers do not look at it.
 pub const SCHEMA_VERSION: u32 = 1;
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::{PortSession, Side, Terminate, to_json};
 use crate::channel::timer::Timer;
-use crate::config::OLD_AGENT_KEEP_ALIVE;
 use crate::event::{CloseReason, Event};
 use crate::handshake::Handshake;
 use crate::handshake::agent::{self, Verdict};
@@ -72,10 +71,7 @@ impl PortSession {
         }
         match client::answer(payload, &self.config.client_version) {
             Ok(accepted) => {
-                if accepted.features.smux_keep_alive {
-                    self.keep_alive =
-                        Some(self.keep_alive.map_or(OLD_AGENT_KEEP_ALIVE, |own| own.min(OLD_AGENT_KEEP_ALIVE)));
-                }
+                self.needs_keep_alive = accepted.features.smux_keep_alive;
                 self.agent_version = Some(accepted.agent_version);
                 self.control.push_back((PayloadType::HANDSHAKE_RESPONSE, to_json(&accepted.response)));
                 self.handshake = Handshake::AwaitComplete;
@@ -111,9 +107,7 @@ impl PortSession {
         };
         match agent::judge(payload, &agent.properties) {
             Verdict::Accepted { client_version } => {
-                if client_wants_keep_alive(&client_version) {
-                    self.keep_alive = Some(OLD_AGENT_KEEP_ALIVE);
-                }
+                self.needs_keep_alive = client_wants_keep_alive(&client_version);
                 self.handshake = Handshake::SendComplete;
             }
             Verdict::Failed(text) => self.close(CloseReason::HandshakeFailed(text)),

@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes};
 use crate::channel::DataChannel;
 use crate::channel::open::OpenDataChannel;
 use crate::channel::timer::{Timer, TimerTable};
-use crate::config::Config;
+use crate::config::{Config, OLD_KEEP_ALIVE};
 use crate::error::{OpenError, StreamError};
 use crate::event::{CloseReason, Event, SessionState, StreamId, TokenValue, WsFrame};
 use crate::handshake::Handshake;
@@ -67,11 +67,13 @@ pub struct PortSession {
     connected: bool,
     open_frame: Option<String>,
     state_due: bool,
-    /// Handshake and flag payloads to send before stream data. Bounded: each comes from one step of a machine, but
-    /// refusals, of which there are at most as many as streams.
+    /// Handshake and flag payloads to send before stream data. A client has two at most; an agent's refusals wait here for
+    /// room like data, one for each stream that it accepted.
     control: VecDeque<(PayloadType, Bytes)>,
     terminate: Terminate,
     keep_alive: Option<Duration>,
+    /// The other side ends a session in which its smux hears nothing (`docs/protocol.md` §5.4).
+    needs_keep_alive: bool,
     /// Agent: stream data is discarded until then.
     discard_until: Option<Instant>,
     /// After a reconnect nothing was heard yet.
@@ -143,6 +145,7 @@ impl PortSession {
             control: VecDeque::new(),
             terminate: Terminate::No,
             keep_alive: config.keep_alive,
+            needs_keep_alive: false,
             discard_until: None,
             awaits_life: false,
             events: VecDeque::new(),
@@ -475,7 +478,11 @@ impl PortSession {
     }
 
     fn restart_keep_alive(&mut self, now: Instant) {
-        match self.keep_alive {
+        let interval = match self.keep_alive {
+            own if !self.needs_keep_alive => own,
+            own => Some(own.map_or(OLD_KEEP_ALIVE, |own| own.min(OLD_KEEP_ALIVE))),
+        };
+        match interval {
             Some(interval) => self.timers.set(Timer::KeepAlive, now + interval),
             None => self.timers.stop(Timer::KeepAlive),
         }

@@ -55,7 +55,9 @@ impl PortSession {
     }
 
     pub(super) fn poll_control(&mut self, now: Instant) -> Option<Bytes> {
-        if let Some((payload_type, payload)) = self.control.pop_front() {
+        // The agent's refusals wait for room like the data they stand for; the handshake and the end do not.
+        let waits = |kind: PayloadType| kind == PayloadType::FLAG && !self.channel.send.has_room();
+        if let Some((payload_type, payload)) = self.control.pop_front_if(|(kind, _)| !waits(*kind)) {
             return Some(self.send_payload(payload_type, &payload, now));
         }
         if self.terminate == Terminate::Queued && self.is_done() {

@@ -206,6 +206,9 @@ impl Mux {
     }
 
     fn insert_rejected(&mut self, id: StreamId) {
+        if self.abandoned >= MAX_ABANDONED {
+            return; // nobody reads our FINs either: a flood gets no answer and no memory
+        }
         let mut stream = Stream::new(false);
         stream.abandoned = true;
         stream.local = Local::Closing;
@@ -259,7 +262,8 @@ impl Mux {
     // ---- output ----
 
     pub(crate) fn has_output(&self) -> bool {
-        self.nop_pending || !self.output.is_empty()
+        // A stream whose unsent data was discarded may still stand in the queue with nothing to say.
+        self.nop_pending || self.output.iter().any(|id| self.streams.get(id).is_some_and(Stream::has_output))
     }
 
     /// Bytes that [`Mux::poll_output`] would write for a payload of `max` bytes, or a little more: to allocate for.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 
+use crate::message::unpinned;
+
 /// What [`PortSession::read`](crate::PortSession::read) found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
@@ -27,10 +29,6 @@ pub(super) enum Local {
     Closing,
     FinSent,
 }
-
-/// Slices below this are copied: a slice keeps its whole websocket buffer alive, which for tiny payloads would let
-/// memory grow far beyond the receive budget that counts payload bytes.
-const COPY_BELOW: usize = 512;
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -101,7 +99,7 @@ impl Stream {
     pub(super) fn receive(&mut self, data: Bytes) {
         self.had_data = true;
         self.recv_len += data.len();
-        self.recv.push_back(if data.len() < COPY_BELOW { Bytes::copy_from_slice(&data) } else { data });
+        self.recv.push_back(unpinned(data));
     }
 
     pub(super) fn unread(&self) -> usize {

@@ -105,7 +105,7 @@ impl Pair {
         }
     }
 
-    /// Gives one side a new websocket.
+    /// Gives one side a new websocket. Timers that have run out meanwhile fire before anything is sent, as in a driver.
     pub fn reconnect(&mut self, side: Side) {
         let token = TokenValue::new("token");
         match side {
@@ -118,6 +118,8 @@ impl Pair {
                 self.agent.handle_connect(token, self.now);
             }
         }
+        let now = self.now;
+        self.side(side).handle_timeout(now);
     }
 
     /// Sends what is due and moves to the next wake-up; false when nothing will ever happen by itself.

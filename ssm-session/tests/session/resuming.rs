@@ -1,7 +1,8 @@
 //! Transports lost and replaced: nothing is lost, nothing comes twice.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use ssm_proto::{Config, TokenValue};
+use ssm_proto::message::{ClientMessage, Flags, MessageId, MessageType};
+use ssm_proto::{Config, TokenValue, WsFrame};
 use ssm_session::{SessionStatus, TransportError, WebSocket, memory_pair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -140,4 +141,24 @@ async fn client_websocket(io: tokio::io::DuplexStream) -> WebSocket<tokio::io::D
     use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
     let config = Some(ssm_session::websocket_config());
     WebSocket::new(WebSocketStream::from_raw_socket(io, Role::Client, config).await, None)
+}
+
+/// The first sign of life and the loss of the transport arrive together: what is told last must be the loss, or nobody
+/// would ever resume the session.
+#[tokio::test]
+async fn a_loss_right_behind_the_first_sign_of_life_is_a_loss() {
+    let (ends, _wire) = Ends::fast().await;
+    let (ours, mut theirs) = memory_pair(16);
+    let id = MessageId::from_random_bytes([1; 16]);
+    let acknowledge = ClientMessage::unsequenced(MessageType::Acknowledge, Flags::SYN_FIN, id, 1, "{}".into());
+    theirs.send(WsFrame::Binary(acknowledge.encode())).await.unwrap();
+    drop(theirs);
+    ends.client.attach(ours, TokenValue::new("token"));
+    detached(&ends.client).await;
+    // Whatever the driver still had to say is said.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let last = ends.client.status().borrow().clone();
+    assert!(matches!(last, SessionStatus::Detached { .. }), "{last:?}");
 }

@@ -113,6 +113,29 @@ fn streams_that_the_other_side_never_closes_are_forgotten_in_the_end() {
     assert!(mux.streams.len() <= MAX_ABANDONED + 1, "{}", mux.streams.len());
 }
 
+/// While our FINs cannot leave, a flood of SYNs must cost neither memory nor time.
+#[test]
+fn rejected_streams_are_bounded() {
+    let mut mux = mux(Side::Client);
+    for id in 0..200_000 {
+        mux.handle_bytes(frame(Command::Syn, 2 * id)).unwrap();
+    }
+    assert!(mux.streams.len() <= MAX_ABANDONED);
+}
+
+/// What was written and not sent when the remote's FIN came is discarded; the turn that it had must not send nothing.
+#[test]
+fn a_discarded_turn_is_no_output() {
+    let mut mux = mux(Side::Client);
+    let id = mux.open().unwrap();
+    output(&mut mux, 1024);
+    mux.write(id, b"too late").unwrap();
+    mux.handle_bytes(frame(Command::Fin, id.0)).unwrap();
+    assert!(!mux.has_output());
+    mux.close(id, false);
+    assert_eq!(output(&mut mux, 1024), [Item::Fin(id)]);
+}
+
 /// More "could not connect" flags than streams cannot be attributed to anything, and must not turn later ends into refusals.
 #[test]
 fn surplus_refusals_have_no_effect() {

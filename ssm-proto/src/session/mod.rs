@@ -2,6 +2,7 @@
 
 mod input;
 mod output;
+mod side;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,30 +24,7 @@ use crate::smux::{Mux, Read};
 use crate::stats::Stats;
 use crate::wall_clock::WallClock;
 
-/// Which end of a session this is. The sides differ in message type, handshake half and stream ids, nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Opens streams.
-    Client,
-    /// Accepts streams and connects them to the remote.
-    Agent,
-}
-
-impl Side {
-    pub(crate) fn outgoing(self) -> MessageType {
-        match self {
-            Self::Client => MessageType::InputStreamData,
-            Self::Agent => MessageType::OutputStreamData,
-        }
-    }
-
-    pub(crate) fn incoming(self) -> MessageType {
-        match self {
-            Self::Client => MessageType::OutputStreamData,
-            Self::Agent => MessageType::InputStreamData,
-        }
-    }
-}
+pub use side::Side;
 
 /// One SSM port session, client or agent side, over as many websockets as it takes.
 ///

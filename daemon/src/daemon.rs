@@ -4,22 +4,23 @@
 //! ended when it returns.
 
 use crate::aws::AwsConnector;
+use crate::claim::ClaimError;
 use crate::clock;
 use crate::config::{self, Config, ConfigErrors};
 use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle};
-use crate::ipc::{ClaimError, Instance};
-use crate::state::{Leftover, StateFile};
+use crate::ipc::Instance;
+use crate::leftovers;
+use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
 use crate::tunnel::Surroundings;
-use futures_util::future::join_all;
 use ssm_session::Tls;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tunnels_api::{DaemonEvent, DaemonVersion};
@@ -28,8 +29,6 @@ use tunnels_api::{DaemonEvent, DaemonVersion};
 pub const DRAIN: Duration = Duration::from_secs(5);
 /// How often byte counters are turned into rates.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// For the sessions that a crashed daemon left; they end by themselves if this does not work.
-const LEFTOVERS: Duration = Duration::from_secs(30);
 
 /// What a daemon runs with.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ pub enum StartError {
     /// The configuration is missing or invalid.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    /// Another daemon has the folder, or the folder is no good.
+    /// Another daemon has a folder, or a folder is no good.
     #[error(transparent)]
     Claim(#[from] ClaimError),
     /// The state folder cannot be used.
@@ -90,8 +89,10 @@ impl Daemon {
     pub fn start(options: Options) -> Result<Self, StartError> {
         let config = config::load(&options.config_path)?;
         let instance = Instance::claim(&options.runtime_dir)?;
-        let state = StateFile::open(&options.state_dir)
-            .map_err(|source| StartError::State { path: options.state_dir.clone(), source })?;
+        let state = StateFile::open(&options.state_dir, instance.socket()).map_err(|error| match error {
+            ClaimError::Io { source, .. } => StartError::State { path: options.state_dir.clone(), source },
+            other => other.into(),
+        })?;
         let board = StatusBoard::new();
         let (sender, commands) = mpsc::channel(COMMAND_QUEUE);
         let version = DaemonVersion {
@@ -131,9 +132,7 @@ impl Daemon {
             let state = state.clone();
             AbortOnDropHandle::new(tokio::spawn(async move { state.keep_written().await }))
         };
-        // Taken before any tunnel opens a session of its own.
-        let leftovers = state.sessions();
-        let cleaning = end_leftovers(leftovers, Arc::clone(&around.aws), state.clone());
+        let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
         let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
         let mut supervisor = Supervisor::new(config, around);
 
@@ -178,23 +177,4 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), St
     let path = options.runtime_dir.clone();
     let serving = Daemon::start(options)?.run(shutdown).await;
     serving.map_err(|source| ClaimError::Io { action: "serve in", path, source }.into())
-}
-
-/// Terminates what a crashed daemon left open.
-async fn end_leftovers(leftovers: Vec<(String, Leftover)>, aws: Arc<dyn AwsConnector>, state: StateFile) {
-    let end = |(id, leftover): (String, Leftover)| {
-        let (aws, state) = (Arc::clone(&aws), state.clone());
-        async move {
-            let ended = async { aws.connect(&leftover.scope()).await?.terminate_session(&id).await };
-            match timeout(LEFTOVERS, ended).await {
-                Ok(Ok(()) | Err(crate::aws::AwsError::NoSuchSession(_))) => {
-                    tracing::info!(session = %id, tunnel = %leftover.tunnel, "ended a session that was left over");
-                    state.session_ended(&id);
-                }
-                Ok(Err(error)) => tracing::warn!(session = %id, %error, "a session that was left over stays"),
-                Err(_) => tracing::warn!(session = %id, "ending a session that was left over took too long"),
-            }
-        }
-    };
-    join_all(leftovers.into_iter().map(end)).await;
 }

@@ -13,19 +13,21 @@
 #![warn(missing_docs)]
 
 pub mod aws;
+mod claim;
 mod clock;
 pub mod config;
 mod daemon;
 mod handle;
 mod ipc;
+mod leftovers;
 mod sockets;
 mod state;
 mod status;
 mod supervisor;
 mod tunnel;
 
+pub use claim::ClaimError;
 pub use daemon::{DRAIN, Daemon, Options, StartError, run};
 pub use handle::{DaemonCommand, DaemonHandle, Reply};
-pub use ipc::ClaimError;
 pub use ssm_session::Tls;
 pub use status::{StatusBoard, Subscription};

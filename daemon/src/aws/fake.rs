@@ -18,8 +18,10 @@ pub(crate) struct Script {
     /// Answers of `ResumeSession`; `None` is an empty token.
     pub(crate) resumes: VecDeque<Result<Option<String>, AwsError>>,
     pub(crate) instances: Vec<Instance>,
-    /// Clients made.
-    pub(crate) connects: usize,
+    /// Answers of `TerminateSession`; good ones at the end.
+    pub(crate) terminates: VecDeque<Result<(), AwsError>>,
+    /// What clients were made for.
+    pub(crate) scopes: Vec<AwsScope>,
 }
 
 /// Both traits over one script.
@@ -37,8 +39,8 @@ impl FakeAws {
 }
 
 impl AwsConnector for FakeAws {
-    fn connect<'a>(&'a self, _: &'a AwsScope) -> BoxFuture<'a, Result<Arc<dyn SsmApi>, AwsError>> {
-        self.script(|script| script.connects += 1);
+    fn connect<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Result<Arc<dyn SsmApi>, AwsError>> {
+        self.script(|script| script.scopes.push(scope.clone()));
         let api: Arc<dyn SsmApi> = Arc::new(self.clone());
         async move { Ok(api) }.boxed()
     }
@@ -65,8 +67,11 @@ impl SsmApi for FakeAws {
     }
 
     fn terminate_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), AwsError>> {
-        self.script(|script| script.calls.push(format!("terminate {id}")));
-        async { Ok(()) }.boxed()
+        let answer = self.script(|script| {
+            script.calls.push(format!("terminate {id}"));
+            script.terminates.pop_front()
+        });
+        async move { answer.unwrap_or(Ok(())) }.boxed()
     }
 
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>> {

@@ -8,5 +8,4 @@ mod events;
 mod routes;
 mod server;
 
-pub use server::ClaimError;
 pub(crate) use server::Instance;

@@ -6,7 +6,7 @@
 use super::cause::{DownCause, Retry};
 use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession};
 use crate::config::TunnelConfig;
-use crate::state::StateFile;
+use crate::state::{SessionRecord, StateFile};
 use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, Tls, connect as open_websocket};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -131,7 +131,7 @@ impl Connector {
         let grant = self.noting_login(api.start_session(request).await)?;
         let id = grant.session_id.clone();
         // From here on there is a session to be ended, whatever happens.
-        self.state.session_opened(&id, &self.tunnel);
+        self.state.session_opened(&id, self.record(api));
         match self.establish(api, grant, target).await {
             Ok(live) => Ok(live),
             Err(down) => {
@@ -176,17 +176,33 @@ impl Connector {
     /// Ends a session: the agent is told on the channel, the service by a call (docs/protocol.md §6.8).
     pub(super) async fn end(&self, live: Live) {
         live.session.terminate().await;
-        if let Ok(api) = self.api().await {
-            self.terminate(api.as_ref(), &live.id).await;
+        match self.api().await {
+            Ok(api) => self.terminate(api.as_ref(), &live.id).await,
+            Err(down) => {
+                tracing::warn!(session = live.id, cause = %down.cause, "the session cannot be terminated now");
+                self.state.session_left(&live.id);
+            }
         }
     }
 
     async fn terminate(&self, api: &dyn SsmApi, id: &str) {
         match timeout(TERMINATE, api.terminate_session(id)).await {
-            Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => self.state.session_ended(id),
-            // It stays in the state file: the next start ends it.
+            Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => return self.state.session_ended(id),
             Ok(Err(error)) => tracing::warn!(session = id, %error, "the session could not be terminated"),
             Err(_) => tracing::warn!(session = id, "terminating the session took too long"),
+        }
+        // It is tried again, by this daemon or the next.
+        self.state.session_left(id);
+    }
+
+    /// What was resolved, not what is configured: the environment may be another when it is needed.
+    fn record(&self, api: &dyn SsmApi) -> SessionRecord {
+        let in_environment = || std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        SessionRecord {
+            tunnel: self.tunnel.name.clone(),
+            profile: self.tunnel.scope.profile.clone().or_else(in_environment),
+            region: Some(api.region()),
+            ssm_endpoint: api.endpoint(),
         }
     }
 

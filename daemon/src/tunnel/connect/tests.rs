@@ -12,7 +12,7 @@ fn tunnel(keys: &str) -> Arc<TunnelConfig> {
 
 fn connector(aws: &FakeAws, keys: &str) -> (Connector, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let state = StateFile::open(folder.path()).unwrap();
+    let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
     (Connector::new(tunnel(keys), Arc::new(aws.clone()), Tls::default(), state), folder)
 }
 
@@ -77,8 +77,27 @@ async fn a_session_whose_channel_does_not_open_is_terminated() {
         let down = connector.start().await.unwrap_err();
         assert_eq!(down.cause.kind, kind, "{url}: {down:?}");
         assert_eq!(aws.script(|script| script.calls.clone()), ["start i-01234567", "terminate s-1"]);
-        assert_eq!(connector.state.sessions(), []);
+        assert_eq!(connector.state.leftovers(), []);
     }
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_terminated_is_left_over_with_where_it_lives() {
+    let aws = FakeAws::default();
+    aws.script(|script| {
+        script.starts = [Ok("nonsense".to_owned())].into();
+        script.terminates = [Err(AwsError::Unreachable("x".into()))].into();
+    });
+    let (connector, _folder) = connector(&aws, &format!("{REMOTE}\nprofile = \"dev\""));
+    connector.start().await.unwrap_err();
+    // Neither region nor endpoint is configured: they are the client's.
+    let record = SessionRecord {
+        tunnel: "a".into(),
+        profile: Some("dev".into()),
+        region: Some("eu-west-1".into()),
+        ssm_endpoint: Some("http://127.0.0.1:1".into()),
+    };
+    assert_eq!(connector.state.leftovers(), [("s-1".to_owned(), record)]);
 }
 
 #[tokio::test]
@@ -92,7 +111,7 @@ async fn missing_credentials_make_the_next_attempt_read_them_anew() {
     assert_eq!(connector.start().await.unwrap_err().retry, Retry::Login);
     assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
     assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
-    assert_eq!(aws.script(|script| script.connects), 2);
+    assert_eq!(aws.script(|script| script.scopes.len()), 2);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! Sessions that nobody uses any more are terminated, however often that takes: those of a daemon that
+//! crashed, and ours whose end AWS did not hear of.
+//!
+//! Which they are is the state file's knowledge: a session in use is never among them.
+
+use crate::aws::{AwsConnector, AwsError};
+use crate::state::{SessionRecord, StateFile};
+use futures_util::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// The pause between tries: what is missing is mostly a network or a login.
+const AGAIN: Duration = Duration::from_mins(1);
+/// For one session, client and call together.
+const ONE: Duration = Duration::from_secs(30);
+
+/// What became of one try.
+#[derive(Debug)]
+enum Outcome {
+    Ended,
+    /// Gone, or never there: the two look the same.
+    NotFound,
+    Elsewhere(String),
+    Failed(AwsError),
+}
+
+/// Ends leftovers as they come, until it is dropped.
+pub(crate) async fn keep_ended(aws: Arc<dyn AwsConnector>, state: StateFile) {
+    let mut again = interval(AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        again.tick().await;
+        join_all(state.leftovers().into_iter().map(|(id, record)| end(aws.as_ref(), &state, id, record))).await;
+    }
+}
+
+async fn end(aws: &dyn AwsConnector, state: &StateFile, id: String, record: SessionRecord) {
+    let tunnel = &record.tunnel;
+    match timeout(ONE, terminate(aws, &id, &record)).await {
+        Ok(Outcome::Ended) => tracing::info!(session = %id, %tunnel, "ended a session that was left over"),
+        Ok(Outcome::NotFound) => {
+            tracing::info!(session = %id, %tunnel, ?record, "a session that was left over is not found there");
+        }
+        Ok(Outcome::Elsewhere(endpoint)) => {
+            tracing::warn!(session = %id, %tunnel, %endpoint, "a session that was left over lives at AWS, not there");
+            return;
+        }
+        Ok(Outcome::Failed(error)) => {
+            tracing::warn!(session = %id, %tunnel, %error, "a session that was left over stays for now");
+            return;
+        }
+        Err(_) => {
+            tracing::warn!(session = %id, %tunnel, "ending a session that was left over took too long");
+            return;
+        }
+    }
+    state.session_ended(&id);
+}
+
+async fn terminate(aws: &dyn AwsConnector, id: &str, record: &SessionRecord) -> Outcome {
+    let api = match aws.connect(&record.scope()).await {
+        Ok(api) => api,
+        Err(error) => return Outcome::Failed(error),
+    };
+    // The environment may lead elsewhere by now, where "no such session" would mean nothing.
+    if let (None, Some(endpoint)) = (&record.ssm_endpoint, api.endpoint()) {
+        return Outcome::Elsewhere(endpoint);
+    }
+    match api.terminate_session(id).await {
+        Ok(()) => Outcome::Ended,
+        Err(AwsError::NoSuchSession(_)) => Outcome::NotFound,
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::fake::FakeAws;
+    use std::path::Path;
+
+    fn record(endpoint: Option<&str>) -> SessionRecord {
+        SessionRecord {
+            tunnel: "a".into(),
+            profile: Some("dev".into()),
+            region: Some("eu-west-1".into()),
+            ssm_endpoint: endpoint.map(str::to_owned),
+        }
+    }
+
+    /// A state file with the live session `live` and the leftover `left`.
+    fn state(folder: &Path, endpoint: Option<&str>) -> StateFile {
+        let state = StateFile::open(folder, Path::new("/s")).unwrap();
+        state.session_opened("live", record(endpoint));
+        state.session_opened("left", record(endpoint));
+        state.session_left("left");
+        state
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leftover_is_tried_again_until_it_has_ended_and_live_ones_are_not_touched() {
+        let (aws, folder) = (FakeAws::default(), tempfile::tempdir().unwrap());
+        aws.script(|script| {
+            script.terminates = [Err(AwsError::Unreachable("x".into())), Err(AwsError::Service("x".into()))].into();
+        });
+        let state = state(folder.path(), Some("http://127.0.0.1:1"));
+        drop(timeout(AGAIN * 5, keep_ended(Arc::new(aws.clone()), state.clone())).await);
+        assert_eq!(aws.script(|script| script.calls.clone()), ["terminate left"; 3]);
+        assert_eq!(state.leftovers(), []);
+        // It was asked for where it lives.
+        let scope = aws.script(|script| script.scopes[0].clone());
+        assert_eq!((scope.profile.as_deref(), scope.region.as_deref()), (Some("dev"), Some("eu-west-1")));
+        assert_eq!(scope.endpoints.ssm.as_deref(), Some("http://127.0.0.1:1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_not_found_is_forgotten() {
+        let (aws, folder) = (FakeAws::default(), tempfile::tempdir().unwrap());
+        aws.script(|script| script.terminates = [Err(AwsError::NoSuchSession("x".into()))].into());
+        let state = state(folder.path(), Some("http://127.0.0.1:1"));
+        drop(timeout(AGAIN / 2, keep_ended(Arc::new(aws.clone()), state.clone())).await);
+        assert_eq!(state.leftovers(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_lives_at_aws_is_not_looked_for_elsewhere() {
+        let (aws, folder) = (FakeAws::default(), tempfile::tempdir().unwrap());
+        let state = state(folder.path(), None);
+        drop(timeout(AGAIN / 2, keep_ended(Arc::new(aws.clone()), state.clone())).await);
+        assert!(aws.script(|script| script.calls.is_empty()));
+        assert_eq!(state.leftovers().len(), 1);
+    }
+}

@@ -125,7 +125,8 @@ impl TestSim {
     /// Cuts the data channels of one side: `client` or `agent`, by `reset`, `bye` or `blackhole`.
     #[track_caller]
     pub fn cut(&self, side: &str, how: &str) {
-        self.control("POST", "/_sim/cut", Some(&json!({ "side": side, "how": how })));
+        let answer = self.control("POST", "/_sim/cut", Some(&json!({ "side": side, "how": how })));
+        assert!(answer["cut"].as_u64() >= Some(1), "no socket of the {side} was there to be cut: {answer}");
     }
 
     /// The sessions, oldest first as the simulator lists them.

@@ -48,12 +48,18 @@ impl Transfer {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many bytes have moved; a transfer that ended early is seen by [`Self::finish`].
+    /// Waits until so many bytes have moved; panics if the transfer is over by then.
     #[track_caller]
     pub fn wait_past(&self, bytes: u64) {
         wait_until(format!("{bytes} bytes to be moved"), SILENCE_DEADLINE, || {
             (self.moved() >= bytes || self.thread.is_finished()).then_some(())
         });
+        // What a test does next is meant for the middle of a transfer; after its end it would show nothing.
+        assert!(
+            !self.thread.is_finished(),
+            "the transfer was over after {} bytes: too early for this test",
+            self.moved()
+        );
     }
 
     /// Waits for the end; panics unless every byte arrived as it was sent.

@@ -7,7 +7,7 @@ use tunnels_tests::{Direction, TestDaemon, TestRemote, TestSim, Transfer, test_b
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Cuts one side's websocket when a third and when two thirds of a transfer have moved.
+/// Cuts one side's websocket when a quarter and when half of a transfer have moved.
 #[track_caller]
 fn survives(direction: Direction, side: &str, how: &str) {
     let remote = TestRemote::start();
@@ -17,8 +17,8 @@ fn survives(direction: Direction, side: &str, how: &str) {
     let events = user.events();
 
     let transfer = Transfer::start(direction, user.port("files"), test_bytes(), 41);
-    for third in [1, 2] {
-        transfer.wait_past(test_bytes() * third / 3);
+    for quarters in [1, 2] {
+        transfer.wait_past(test_bytes() * quarters / 4);
         sim.cut(side, how);
     }
     transfer.finish();

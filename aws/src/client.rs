@@ -1,5 +1,6 @@
 //! One SDK client: the daemon's calls, one method each.
 
+use crate::credentials_cache::CachedCredentials;
 use crate::error::{from_credentials, from_sdk};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -8,7 +9,9 @@ use aws_sdk_ssm::types::{ConnectionStatus, InstanceInformationStringFilter, Ping
 use ssm_session::SigningCredentials;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use tunnels_daemon::aws::{AwsError, BoxFuture, Instance, SessionGrant, SsmApi, StartSession, TagFilter, TokenValue};
+use tunnels_daemon::aws::{
+    AwsError, BoxFuture, Instance, SessionGrant, SsmApi, StartSession, TagFilter, TokenValue, endpoint_host,
+};
 
 /// The most the API gives in one page, and how many of them are read: 5 000 nodes with one tag are no
 /// bastion any more.
@@ -40,14 +43,17 @@ impl SdkSsm {
         messages: Option<String>,
         login: Option<String>,
     ) -> Self {
+        let credentials = config
+            .credentials_provider()
+            .map(|provider| SharedCredentialsProvider::new(CachedCredentials::new(provider)));
         let mut ssm = aws_sdk_ssm::config::Builder::from(config);
-        // Set only where there is one: the SDK finds others by itself, in the profile.
+        ssm.set_credentials_provider(credentials.clone());
         if let Some(endpoint) = &endpoint {
             ssm = ssm.endpoint_url(endpoint);
         }
         Self {
             client: Client::from_conf(ssm.build()),
-            credentials: config.credentials_provider(),
+            credentials,
             region,
             endpoint,
             messages,
@@ -56,7 +62,7 @@ impl SdkSsm {
         }
     }
 
-    /// Its credentials turned out to be missing or expired: it may hold on to them, a new one will not.
+    /// Its credentials turned out to be of no use: it may hold on to them, a new one will not.
     pub(crate) fn needs_login(&self) -> bool {
         self.needs_login.load(Relaxed)
     }
@@ -65,7 +71,16 @@ impl SdkSsm {
         if error.needs_login() {
             self.needs_login.store(true, Relaxed);
         }
-        error.with_login(self.login.clone())
+        match error {
+            AwsError::Unreachable(message) => AwsError::Unreachable(format!("{}: {message}", self.host())),
+            error => error.with_login(self.login.clone()),
+        }
+    }
+
+    /// Where calls go, for people.
+    fn host(&self) -> String {
+        let named = self.endpoint.as_deref().and_then(endpoint_host);
+        named.map_or_else(|| format!("the SSM endpoint of {}", self.region), str::to_owned)
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod client;
 mod credentials;
+mod credentials_cache;
+mod endpoints;
 mod error;
 mod http;
 mod login;
@@ -20,7 +22,7 @@ use ssm_session::Tls;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi};
+use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi, check_endpoint, is_loopback};
 
 pub use http::HttpError;
 
@@ -31,7 +33,7 @@ const ATTEMPT: Duration = Duration::from_secs(15);
 const OPERATION: Duration = Duration::from_secs(30);
 
 /// Makes clients over the SDK. Tunnels of one scope share one client, and with it its credentials, until
-/// these turn out to be missing or expired.
+/// these turn out to be of no use.
 #[derive(Debug)]
 pub struct SdkConnector {
     http: SharedHttpClient,
@@ -57,10 +59,14 @@ impl SdkConnector {
     }
 
     async fn make(&self, scope: &AwsScope) -> Result<SdkSsm, AwsError> {
-        let endpoint = scope.endpoints.ssm.clone().or_else(|| endpoint_variable("SSM"));
-        let messages = scope.endpoints.ssmmessages.clone().or_else(|| endpoint_variable("SSMMESSAGES"));
-        let is_local = endpoint.as_deref().is_some_and(is_loopback);
-        let config = self.load(scope, is_local).await;
+        let named = endpoints::ssm_named(scope);
+        let config = self.load(scope, named.as_deref().is_some_and(is_loopback)).await;
+        let endpoint = named.or_else(|| endpoints::ssm_of_profile(&config));
+        let messages = endpoints::messages(scope);
+        // One for all services may serve others of the SDK's calls: those that fetch credentials.
+        for endpoint in endpoint.iter().chain(&messages).map(String::as_str).chain(config.endpoint_url()) {
+            check_endpoint(endpoint).map_err(|error| AwsError::Config(error.to_string()))?;
+        }
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(AwsError::Config("no region is set".into()));
         };
@@ -109,42 +115,12 @@ impl AwsConnector for SdkConnector {
             Ok(client as Arc<dyn SsmApi>)
         })
     }
-}
 
-/// `AWS_ENDPOINT_URL_<service>`, else `AWS_ENDPOINT_URL` for the API itself.
-///
-/// The SDK reads the first two by itself; the daemon has to know them as well, to decide where a token may
-/// be sent.
-fn endpoint_variable(service: &str) -> Option<String> {
-    let read = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
-    if read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        return None;
-    }
-    read(&format!("AWS_ENDPOINT_URL_{service}"))
-        .or_else(|| (service == "SSM").then(|| read("AWS_ENDPOINT_URL")).flatten())
-}
-
-/// Whether an endpoint is on this machine: the simulator, then.
-fn is_loopback(url: &str) -> bool {
-    let authority = url.split("://").nth(1).unwrap_or(url).split(['/', '?']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_endpoints() {
-        for url in ["http://127.0.0.1:8129", "http://localhost", "http://[::1]:1/", "https://127.9.9.9"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in ["https://ssm.eu-west-1.amazonaws.com", "http://localhost.evil.example", "http://10.0.0.1", ""] {
-            assert!(!is_loopback(url), "{url}");
+    fn forget(&self, scope: &AwsScope, api: &Arc<dyn SsmApi>) {
+        let mut clients = self.lock();
+        // Another tunnel may have done so already, and have a new one.
+        if clients.get(scope).is_some_and(|known| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(api))) {
+            clients.remove(scope);
         }
     }
 }

@@ -52,13 +52,16 @@ async fn answer(mut stream: TcpStream, status: u16, body: &str, log: Arc<Mutex<V
     }
 }
 
-async fn api(endpoint: &str) -> Arc<dyn SsmApi> {
-    let scope = AwsScope {
+fn scope(endpoint: &str) -> AwsScope {
+    AwsScope {
         region: Some("eu-west-1".into()),
         endpoints: Endpoints { ssm: Some(endpoint.to_owned()), ..Endpoints::default() },
         ..AwsScope::default()
-    };
-    SdkConnector::new().unwrap().connect(&scope).await.unwrap()
+    }
+}
+
+async fn api(endpoint: &str) -> Arc<dyn SsmApi> {
+    SdkConnector::new().unwrap().connect(&scope(endpoint)).await.unwrap()
 }
 
 fn start() -> StartSession {
@@ -133,11 +136,7 @@ async fn errors_are_told_apart_by_name_and_else_by_status() {
 async fn expired_credentials_ask_for_a_login_and_make_the_next_client_a_new_one() {
     let server = server(400, r#"{"__type":"ExpiredTokenException","message":"m"}"#).await;
     let connector = SdkConnector::new().unwrap();
-    let scope = AwsScope {
-        region: Some("eu-west-1".into()),
-        endpoints: Endpoints { ssm: Some(server.endpoint.clone()), ..Endpoints::default() },
-        ..AwsScope::default()
-    };
+    let scope = scope(&server.endpoint);
     let first = connector.connect(&scope).await.unwrap();
     assert!(Arc::ptr_eq(&first, &connector.connect(&scope).await.unwrap()));
     assert!(first.terminate_session("s-1").await.unwrap_err().needs_login());
@@ -150,5 +149,42 @@ async fn nobody_there_is_unreachable() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let error = api(&endpoint).await.start_session(start()).await.unwrap_err();
-    assert!(matches!(error, AwsError::Unreachable(_)), "{error:?}");
+    assert!(matches!(&error, AwsError::Unreachable(text) if text.starts_with("127.0.0.1: ")), "{error:?}");
+}
+
+#[tokio::test]
+async fn calls_do_not_leave_this_machine_unencrypted() {
+    let encrypted = || Some("https://ssm.example".to_owned());
+    let plain = || Some("http://ssm.example".to_owned());
+    for (ssm, ssmmessages) in
+        [(plain(), None), (encrypted(), plain()), (Some("http://localhost:80@evil/".into()), None)]
+    {
+        let endpoints = Endpoints { ssm, ssmmessages, ..Endpoints::default() };
+        let scope = AwsScope { region: Some("eu-west-1".into()), endpoints, ..AwsScope::default() };
+        let error = SdkConnector::new().unwrap().connect(&scope).await.unwrap_err();
+        assert!(matches!(error, AwsError::Config(_)), "{scope:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_key_was_refused_is_not_given_out_again() {
+    let server = server(400, r#"{"__type":"UnrecognizedClientException","message":"m"}"#).await;
+    let connector = SdkConnector::new().unwrap();
+    let scope = scope(&server.endpoint);
+    let first = connector.connect(&scope).await.unwrap();
+    assert_eq!(first.terminate_session("s-1").await, Err(AwsError::BadSignature("m".into())));
+    assert!(!Arc::ptr_eq(&first, &connector.connect(&scope).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_forgotten_client_is_made_anew_once() {
+    let connector = SdkConnector::new().unwrap();
+    let scope = scope("http://127.0.0.1:1");
+    let first = connector.connect(&scope).await.unwrap();
+    connector.forget(&scope, &first);
+    let second = connector.connect(&scope).await.unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    // Another tunnel finds the first to be of no use a moment later: that says nothing about the second.
+    connector.forget(&scope, &first);
+    assert!(Arc::ptr_eq(&second, &connector.connect(&scope).await.unwrap()));
 }

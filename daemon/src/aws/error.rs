@@ -112,7 +112,7 @@ impl AwsError {
 
     /// Whether new credentials are what is missing.
     pub fn needs_login(&self) -> bool {
-        matches!(self, Self::NoCredentials { .. } | Self::ExpiredCredentials { .. })
+        matches!(self, Self::NoCredentials { .. } | Self::ExpiredCredentials { .. } | Self::BadSignature(_))
     }
 }
 
@@ -140,6 +140,7 @@ mod tests {
             "RequestExpired",
         ] {
             assert_eq!(class(name), AwsError::BadSignature(m()), "{name}");
+            assert!(class(name).needs_login(), "{name}: a key that was rotated is read anew");
         }
         for name in ["ThrottlingException", "Throttling", "TooManyRequestsException"] {
             assert_eq!(class(name), AwsError::Throttled(m()), "{name}");

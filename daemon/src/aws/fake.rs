@@ -22,6 +22,8 @@ pub(crate) struct Script {
     pub(crate) terminates: VecDeque<Result<(), AwsError>>,
     /// What clients were made for.
     pub(crate) scopes: Vec<AwsScope>,
+    /// How often one was said to be of no use.
+    pub(crate) forgotten: usize,
 }
 
 /// Both traits over one script.
@@ -43,6 +45,10 @@ impl AwsConnector for FakeAws {
         self.script(|script| script.scopes.push(scope.clone()));
         let api: Arc<dyn SsmApi> = Arc::new(self.clone());
         async move { Ok(api) }.boxed()
+    }
+
+    fn forget(&self, _: &AwsScope, _: &Arc<dyn SsmApi>) {
+        self.script(|script| script.forgotten += 1);
     }
 }
 

@@ -4,11 +4,13 @@
 //! Owns the typed answers and errors. It makes no call and retries nothing: when to call again is the
 //! lifecycle's decision.
 
+mod endpoint;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod target;
 
+pub use endpoint::{EndpointError, check_endpoint, endpoint_host, is_loopback};
 pub use error::AwsError;
 pub use futures_util::future::BoxFuture;
 pub use ssm_proto::TokenValue;
@@ -115,7 +117,7 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
     /// Whether the node's agent is connected right now.
     fn connection_status<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<bool, AwsError>>;
 
-    /// Credentials to sign the websocket upgrade with, fetched anew.
+    /// Credentials to sign the websocket upgrade with: those of the calls, for as long as they last.
     fn credentials(&self) -> BoxFuture<'_, Result<SigningCredentials, AwsError>>;
 
     /// The region calls go to.
@@ -133,4 +135,10 @@ pub trait AwsConnector: Send + Sync + fmt::Debug {
     /// Builds a client for a scope. Reads configuration and credentials anew, so that a login that has
     /// happened since is seen.
     fn connect<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Result<Arc<dyn SsmApi>, AwsError>>;
+
+    /// Says that a client's credentials are of no use any more: the next [`connect`](Self::connect) must not
+    /// give it out again. One that keeps no clients has nothing to do.
+    fn forget(&self, scope: &AwsScope, api: &Arc<dyn SsmApi>) {
+        let _ = (scope, api);
+    }
 }

@@ -7,13 +7,14 @@ use super::diagnostic::{ConfigError, Place, SourceFile};
 use super::model::{KeepAlive, LocalAddr, Probe, Remote};
 use super::reader::{Reader, Value, integer};
 use super::value::{self, LOCAL_FORMS, REMOTE_FORMS, TARGET_FORMS};
-use crate::aws::{Candidate, Endpoints};
+use crate::aws::{Candidate, Endpoints, check_endpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use toml::de::DeTable;
 
 const TOP_KEYS: &[&str] = &["include", "defaults", "tunnels"];
 const ENDPOINT_KEYS: &[&str] = &["ssm", "ssmmessages", "kms", "sts"];
+const ENDPOINT_FORMS: &str = "`https://host`, or a host name alone; `http` towards this machine only";
 const TUNNEL_KEYS: &[&str] = &[
     "remote",
     "local",
@@ -306,13 +307,12 @@ impl Reader<'_> {
             *place = self.text("an endpoint", value).and_then(|text| {
                 // A bare host is what the AWS console shows for a VPC endpoint.
                 let url = if text.contains("://") { text } else { format!("https://{text}") };
-                let scheme = url.split("://").next().unwrap_or_default();
-                if matches!(scheme, "http" | "https" | "ws" | "wss") {
-                    Some(url)
-                } else {
-                    let wrong = format!("`{scheme}` is no scheme of an endpoint");
-                    self.error(value.span(), wrong, "", Some("`https://host`, or a host name alone"));
-                    None
+                match check_endpoint(&url) {
+                    Ok(()) => Some(url),
+                    Err(wrong) => {
+                        self.error(value.span(), wrong.to_string(), "", Some(ENDPOINT_FORMS));
+                        None
+                    }
                 }
             });
         }

@@ -95,7 +95,8 @@ impl From<AwsError> for DownCause {
     fn from(error: AwsError) -> Self {
         let text = error.to_string();
         match error {
-            AwsError::Unreachable(_) => Self::new(CauseKind::Network, Retry::Unreachable, text),
+            AwsError::Unreachable(_) => Self::new(CauseKind::Network, Retry::Unreachable, text)
+                .with_next("check the network, VPN, proxy variables and AWS_ENDPOINT_URL*"),
             AwsError::NoCredentials { login, .. } | AwsError::ExpiredCredentials { login, .. } => {
                 let next = login.map_or_else(
                     || "log in again, or renew the credentials".to_owned(),

@@ -231,7 +231,9 @@ impl Connector {
     }
 
     fn forget_api(&self) {
-        *self.lock_api() = None;
+        if let Some(api) = self.lock_api().take() {
+            self.aws.forget(&self.tunnel.scope, &api);
+        }
     }
 
     fn lock_api(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn SsmApi>>> {

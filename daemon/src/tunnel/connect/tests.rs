@@ -101,17 +101,20 @@ async fn a_session_that_cannot_be_terminated_is_left_over_with_where_it_lives() 
 }
 
 #[tokio::test]
-async fn missing_credentials_make_the_next_attempt_read_them_anew() {
-    let aws = FakeAws::default();
-    aws.script(|script| {
-        let expired = AwsError::from_answer(Some("ExpiredTokenException"), Some(400), "x");
-        script.starts = [Err(expired), Err(AwsError::Service("x".into()))].into();
-    });
-    let (connector, _folder) = connector(&aws, REMOTE);
-    assert_eq!(connector.start().await.unwrap_err().retry, Retry::Login);
-    assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
-    assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
-    assert_eq!(aws.script(|script| script.scopes.len()), 2);
+async fn missing_or_refused_credentials_make_the_next_attempt_read_them_anew() {
+    // The second is what a key that was rotated gets.
+    for name in ["ExpiredTokenException", "UnrecognizedClientException"] {
+        let aws = FakeAws::default();
+        aws.script(|script| {
+            let refused = AwsError::from_answer(Some(name), Some(400), "x");
+            script.starts = [Err(refused), Err(AwsError::Service("x".into()))].into();
+        });
+        let (connector, _folder) = connector(&aws, REMOTE);
+        assert_eq!(connector.start().await.unwrap_err().retry, Retry::Login);
+        assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
+        assert_eq!(connector.start().await.unwrap_err().retry, Retry::Answered);
+        assert_eq!(aws.script(|script| (script.scopes.len(), script.forgotten)), (2, 1), "{name}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::diagnostic::{ConfigError, ConfigErrors, Place, SourceFile};
 use super::keys::{self, Document, Entry, Keys};
-use super::model::{Config, KeepAlive, Probe, TunnelConfig};
+use super::model::{Config, KeepAlive, LocalAddr, Probe, TunnelConfig};
 use super::value::expand;
 use crate::aws::{AwsScope, Endpoints};
 use std::path::{Path, PathBuf};
@@ -51,18 +51,27 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigErrors> {
     loader.finish(path)
 }
 
+/// What a tunnel wants for itself alone, and where that is written.
+struct Claim {
+    name: String,
+    place: Place,
+    local: Option<(LocalAddr, Place)>,
+}
+
 struct Loader<'a> {
     env: Env<'a>,
     errors: Vec<ConfigError>,
     /// By canonical path, so that files which include each other end.
     seen: Vec<PathBuf>,
     files: Vec<PathBuf>,
-    tunnels: Vec<(TunnelConfig, Place, Place)>,
+    tunnels: Vec<TunnelConfig>,
+    /// Of those that are not whole as well: a clash shows beside their other mistakes.
+    claims: Vec<Claim>,
 }
 
 impl<'a> Loader<'a> {
     fn new(env: Env<'a>) -> Self {
-        Self { env, errors: Vec::new(), seen: Vec::new(), files: Vec::new(), tunnels: Vec::new() }
+        Self { env, errors: Vec::new(), seen: Vec::new(), files: Vec::new(), tunnels: Vec::new(), claims: Vec::new() }
     }
 
     fn file(&mut self, path: &Path, included_at: Option<Place>, inherited: &Keys) {
@@ -127,7 +136,8 @@ impl<'a> Loader<'a> {
                 });
             }
         }
-        let (Some(remote), Some((local, local_place)), Some(targets)) = (keys.remote, keys.local, keys.target) else {
+        self.claim(Claim { name: name.clone(), place, local: keys.local.clone() });
+        let (Some(remote), Some((local, _)), Some(targets)) = (keys.remote, keys.local, keys.target) else {
             return;
         };
         let tunnel = TunnelConfig {
@@ -148,19 +158,20 @@ impl<'a> Loader<'a> {
             reason: keys.reason,
             protected: keys.protected.unwrap_or(false),
         };
-        self.clashes(&tunnel, &place, &local_place);
-        self.tunnels.push((tunnel, place, local_place));
+        self.tunnels.push(tunnel);
     }
 
-    fn clashes(&mut self, tunnel: &TunnelConfig, place: &Place, local: &Place) {
-        for (other, other_place, other_local) in &self.tunnels {
-            let (message, here, there) = if other.name == tunnel.name {
-                (format!("`{}` is defined twice", tunnel.name), place, other_place)
-            } else if other.local.clashes(&tunnel.local) {
-                let message = format!("`{}` and `{}` want the same local address", other.name, tunnel.name);
-                (message, local, other_local)
-            } else {
-                continue;
+    fn claim(&mut self, claim: Claim) {
+        for other in &self.claims {
+            let (message, here, there) = match (&other.local, &claim.local) {
+                _ if other.name == claim.name => {
+                    (format!("`{}` is defined twice", claim.name), &claim.place, &other.place)
+                }
+                (Some((theirs, there)), Some((ours, here))) if theirs.clashes(ours) => {
+                    let message = format!("`{}` and `{}` want the same local address", other.name, claim.name);
+                    (message, here, there)
+                }
+                _ => continue,
             };
             self.errors.push(ConfigError {
                 message,
@@ -170,6 +181,7 @@ impl<'a> Loader<'a> {
                 help: None,
             });
         }
+        self.claims.push(claim);
     }
 
     fn finish(mut self, path: &Path) -> Result<Config, ConfigErrors> {
@@ -184,11 +196,7 @@ impl<'a> Loader<'a> {
             });
             return Err(ConfigErrors(self.errors));
         }
-        Ok(Config {
-            path: path.to_owned(),
-            files: self.files,
-            tunnels: self.tunnels.into_iter().map(|(tunnel, ..)| tunnel).collect(),
-        })
+        Ok(Config { path: path.to_owned(), files: self.files, tunnels: self.tunnels })
     }
 }
 

@@ -132,6 +132,29 @@ fn ports_that_clash_name_both_places() {
 }
 
 #[test]
+fn a_clash_is_reported_beside_other_mistakes_of_the_same_tunnels() {
+    let found = wrong("[tunnels.a]\nremote = \"db\"\nlocal = 15432\n[tunnels.b]\nremote = 2\nlocal = 15432\n");
+    let messages: Vec<_> = found.iter().map(|(_, message)| message.as_str()).collect();
+    for part in ["`remote`", "`a` has no `target`", "`b` has no `target`", "`a` and `b` want the same local address"] {
+        assert!(messages.iter().any(|message| message.contains(part)), "{part} is missing in {messages:#?}");
+    }
+}
+
+#[test]
+fn endpoints_that_would_get_credentials_in_the_clear_are_refused() {
+    let with = |url: &str| format!("[defaults]\nendpoints.ssm = \"{url}\"\n");
+    for url in ["http://ssm.example", "ws://10.0.0.1", "http://localhost:80@evil/", "https://me@ssm.example", "ftp://x"]
+    {
+        let found = wrong(&with(url));
+        assert_eq!(found.len(), 1, "{url}: {found:?}");
+        assert_eq!(found[0].0, "config.toml:2:17", "{url}");
+    }
+    for url in ["https://ssm.example", "vpce-0a1b2c.example", "http://localhost:8129", "http://[::1]:1"] {
+        good(&with(url));
+    }
+}
+
+#[test]
 fn an_empty_text_is_a_configuration_without_tunnels() {
     assert_eq!(good("").tunnels, []);
 }

@@ -42,6 +42,8 @@ pub enum ClaimError {
         folder: PathBuf,
         /// What is wrong with it.
         problem: String,
+        /// Another user's: no change of its mode makes it ours.
+        foreign: bool,
     },
     /// The socket's path is no good.
     #[error(transparent)]
@@ -88,6 +90,10 @@ impl From<&ClaimError> for ApiError {
                     |folder| format!("set XDG_RUNTIME_DIR as there, or TUNNELS_RUNTIME_DIR={folder}"),
                 ))
             }
+            ClaimError::Unsafe { foreign: true, .. } => failed(
+                "name a folder of yours: TUNNELS_RUNTIME_DIR or XDG_RUNTIME_DIR for the socket, TUNNELS_STATE_DIR for the state"
+                    .to_owned(),
+            ),
             ClaimError::Unsafe { folder, .. } => failed(format!("chmod 700 {}", folder.display())),
             ClaimError::Place(place) => failed(place.hint().to_owned()),
             ClaimError::Io { .. } => failed("TUNNELS_RUNTIME_DIR names another folder for the socket".to_owned()),
@@ -105,7 +111,7 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), ClaimError> {
     let ours = own_uid().map_err(ClaimError::io("find out who runs", folder))?;
     let found = fs::metadata(folder).map_err(ClaimError::io("look at", folder))?;
     match problem(found.uid(), found.mode(), ours) {
-        Some(problem) => Err(ClaimError::Unsafe { folder: folder.to_owned(), problem }),
+        Some(problem) => Err(ClaimError::Unsafe { folder: folder.to_owned(), problem, foreign: found.uid() != ours }),
         None => Ok(()),
     }
 }
@@ -194,6 +200,16 @@ mod tests {
         assert_eq!(problem(1001, 0o40700, 1000).as_deref(), Some("it belongs to user 1001, and you are 1000"));
         assert_eq!(problem(1000, 0o40777, 1000).as_deref(), Some("its mode is 0777"));
         assert_eq!(problem(1000, 0o40755, 1000), None);
+    }
+
+    #[test]
+    fn the_mend_fits_what_is_wrong_with_a_folder() {
+        let hint = |foreign| {
+            let error = ClaimError::Unsafe { folder: "/run/x".into(), problem: String::new(), foreign };
+            ApiError::from(&error).hint.unwrap()
+        };
+        assert_eq!(hint(false), "chmod 700 /run/x");
+        assert!(hint(true).contains("TUNNELS_RUNTIME_DIR") && !hint(true).contains("chmod"));
     }
 
     #[test]

@@ -4,14 +4,20 @@
 //! never opens a session itself: it says that one is wanted and waits at the gate.
 
 use super::lifecycle::Admission;
+use super::local_peer::PeerWatch;
 use super::local_stream::LocalStream;
 use super::relay::{self, Ended};
 use crate::status::Gauges;
-use ssm_session::Session;
+use ssm_session::{MuxStream, Session};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+/// So many connections of a tunnel may wait at a time, each for as long as `hold` says. A pool of a hundred
+/// that comes back after a sleep fits more than twice; a program that connects in a loop while nothing
+/// carries must not use up the daemon's descriptors, which are 1 024 in most shells, for all tunnels.
+const HELD_MOST: usize = 256;
 
 /// What connections may do now; written by the tunnel's task only.
 #[derive(Debug, Clone)]
@@ -50,9 +56,32 @@ pub(super) struct Shared {
     pub(super) news: mpsc::Sender<News>,
     pub(super) gauges: Arc<Gauges>,
     pub(super) hold: Duration,
+    held: Arc<Semaphore>,
+}
+
+/// Why a connection was not forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// The tunnel does not carry, and nothing is done about it.
+    Shut,
+    /// There was no session in time.
+    TimeUp,
+    /// Too many wait already.
+    Crowded,
+    /// The application has given up waiting.
+    Gone,
 }
 
 impl Shared {
+    pub(super) fn new(
+        gate: watch::Receiver<Gate>,
+        news: mpsc::Sender<News>,
+        gauges: Arc<Gauges>,
+        hold: Duration,
+    ) -> Self {
+        Self { gate, news, gauges, hold, held: Arc::new(Semaphore::new(HELD_MOST)) }
+    }
+
     async fn tell(&self, news: News) {
         // Nobody listens only when the tunnel is on its way out.
         let _ = self.news.send(news).await;
@@ -63,9 +92,13 @@ impl Shared {
 pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
     let guard = shared.gauges.stream();
     shared.tell(News::StreamsChanged).await;
-    let held_until = Instant::now() + shared.hold;
-    let ended = match timeout_at(held_until, admitted(&mut shared)).await {
-        Ok(Some(remote)) => {
+    let admission = tokio::select! {
+        // Both are cancel-safe: one waits at the gate, where a stream that is not taken closes, the other looks.
+        admission = timeout(shared.hold, admitted(&mut shared)) => admission.unwrap_or(Err(Refused::TimeUp)),
+        () = gone(&local) => Err(Refused::Gone),
+    };
+    let ended = match admission {
+        Ok(remote) => {
             let news = shared.news.clone();
             let gate = shared.gate.clone();
             let on_answer = move || {
@@ -76,13 +109,8 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
             };
             Some(relay::relay(local, remote, &shared.gauges, on_answer).await)
         }
-        Ok(None) => {
-            tracing::debug!("connection refused: the tunnel does not carry");
-            drop(local);
-            None
-        }
-        Err(_) => {
-            tracing::debug!(hold = ?shared.hold, "connection reset: no session in time");
+        Err(refused) => {
+            tracing::debug!(?refused, hold = ?shared.hold, "connection reset");
             drop(local);
             None
         }
@@ -95,20 +123,131 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
     shared.tell(News::StreamsChanged).await;
 }
 
-/// Waits at the gate; `None` when it is shut for good.
-async fn admitted(shared: &mut Shared) -> Option<ssm_session::MuxStream> {
+/// Waits at the gate.
+async fn admitted(shared: &mut Shared) -> Result<MuxStream, Refused> {
+    let held = Arc::clone(&shared.held);
+    let mut place = None;
     loop {
         let gate = shared.gate.borrow_and_update().clone();
         match (gate.admission, gate.session) {
-            (Admission::Refuse, _) => return None,
-            (Admission::Wake, _) => shared.news.send(News::SessionWanted).await.ok()?,
+            (Admission::Refuse, _) => return Err(Refused::Shut),
+            (Admission::Wake, _) => shared.news.send(News::SessionWanted).await.map_err(|_| Refused::Shut)?,
             (Admission::Pass, Some(session)) => match session.open_stream().await {
-                Ok(stream) => return Some(stream),
+                Ok(stream) => return Ok(stream),
                 // It ended just now; the gate is about to change.
                 Err(error) => tracing::debug!(%error, "no stream to be had"),
             },
             (Admission::Hold | Admission::Pass, _) => {}
         }
-        shared.gate.changed().await.ok()?;
+        if place.is_none() {
+            place = Some(held.try_acquire().map_err(|_| Refused::Crowded)?);
+        }
+        shared.gate.changed().await.map_err(|_| Refused::Shut)?;
+    }
+}
+
+/// Waits until the application has let go of its connection. Nothing is read: what it has sent is for the
+/// remote, and one that has only closed its sending half still waits for an answer.
+async fn gone(local: &LocalStream) {
+    let mut peer = PeerWatch::new(local);
+    loop {
+        sleep(peer.pause()).await;
+        if peer.is_over(local, Duration::ZERO).await {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream, UnixStream};
+    use tokio::task::JoinSet;
+    use tokio::time::Instant;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A gate that holds for longer than any test takes.
+    fn holding() -> (watch::Sender<Gate>, mpsc::Receiver<News>, Shared) {
+        let (gate, at_gate) = watch::channel(Gate { admission: Admission::Hold, ..Gate::closed() });
+        let (news, told) = mpsc::channel(4 * HELD_MOST);
+        (gate, told, Shared::new(at_gate, news, Arc::default(), PATIENCE * 10))
+    }
+
+    async fn tcp() -> (TcpStream, LocalStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (app, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        (app.unwrap(), LocalStream::tcp(accepted.unwrap().0))
+    }
+
+    async fn is_given_up(local: LocalStream, shared: Shared) {
+        let gauges = Arc::clone(&shared.gauges);
+        timeout(PATIENCE, forward(local, shared)).await.expect("it is noticed long before its time is up");
+        assert_eq!(gauges.streams(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_held_connection_whose_application_has_reset_it_is_given_up() {
+        let (_gate, _told, shared) = holding();
+        let (mut app, local) = tcp().await;
+        app.write_all(b"question").await.unwrap();
+        socket2::SockRef::from(&app).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(app);
+        is_given_up(local, shared).await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_held_connection_whose_application_has_closed_it_is_given_up() {
+        let (_gate, _told, shared) = holding();
+        let (mut app, local) = tcp().await;
+        app.write_all(b"question").await.unwrap();
+        drop(app);
+        is_given_up(local, shared.clone()).await;
+        let (app, local) = UnixStream::pair().unwrap();
+        drop(app);
+        is_given_up(LocalStream::unix(local), shared).await;
+    }
+
+    #[tokio::test]
+    async fn an_application_that_still_waits_is_not_given_up() {
+        let (gate, _told, shared) = holding();
+        let (mut app, local) = tcp().await;
+        app.write_all(b"question").await.unwrap();
+        // As `nc -N` does.
+        app.shutdown().await.unwrap();
+        let started = Instant::now();
+        let held = tokio::spawn(forward(local, shared));
+        // Long enough for several looks.
+        assert!(timeout(Duration::from_millis(500), app.read(&mut [0])).await.is_err(), "it is held");
+        gate.send_replace(Gate::closed());
+        assert_eq!(app.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        timeout(PATIENCE, held).await.unwrap().unwrap();
+        assert!(started.elapsed() < PATIENCE);
+    }
+
+    #[tokio::test]
+    async fn so_many_are_held_and_no_more() {
+        let (gate, mut told, shared) = holding();
+        let mut held = JoinSet::new();
+        for _ in 0..HELD_MOST {
+            let mut shared = shared.clone();
+            held.spawn(async move { admitted(&mut shared).await.map(drop) });
+        }
+        while shared.held.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(admitted(&mut shared.clone()).await.map(drop), Err(Refused::Crowded));
+        // A place that one leaves is the next one's.
+        held.abort_all();
+        while held.join_next().await.is_some() {}
+        let mut next = shared.clone();
+        gate.send_replace(Gate { admission: Admission::Wake, ..Gate::closed() });
+        let next = tokio::spawn(async move { admitted(&mut next).await.map(drop) });
+        assert_eq!(told.recv().await, Some(News::SessionWanted));
+        gate.send_replace(Gate::closed());
+        assert_eq!(next.await.unwrap(), Err(Refused::Shut));
     }
 }

@@ -82,7 +82,7 @@ impl TunnelTask {
             connector: Arc::new(Connector::new(Arc::clone(&config), around.aws, around.tls, around.state)),
             lifecycle: Lifecycle::new(policy, seed(&config.name), clock::now()),
             wanted: TargetState::Down,
-            shared: Shared { gate: gate_out, news: news_in, gauges: Arc::clone(&gauges), hold: config.hold },
+            shared: Shared::new(gate_out, news_in, Arc::clone(&gauges), config.hold),
             publisher: Publisher::new(&config, around.board, Arc::clone(&gauges)),
             config,
             gauges,

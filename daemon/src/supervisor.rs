@@ -3,7 +3,7 @@
 //! Owns the handles. It awaits nothing: a tunnel's own trouble never reaches another.
 
 use crate::config::Config;
-use crate::tunnel::{Surroundings, TunnelHandle};
+use crate::tunnel::{Busy, Surroundings, TunnelHandle};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,8 @@ impl Supervisor {
             .map(|tunnel| {
                 let mut handle = TunnelHandle::spawn(Arc::new(tunnel), around.clone());
                 if around.state.wanted(&handle.config().name) == Some(TargetState::Up) {
-                    handle.up();
+                    // Its queue is empty: it has just been made.
+                    let _ = handle.up();
                 }
                 handle
             })
@@ -58,7 +59,7 @@ impl Supervisor {
         &mut self,
         select: &[String],
         included: impl Fn(&TunnelHandle) -> bool,
-        act: impl Fn(&mut TunnelHandle),
+        act: impl Fn(&mut TunnelHandle) -> Result<(), Busy>,
     ) -> Result<Vec<String>, ApiError> {
         let known: Vec<(&str, &[String])> = self
             .tunnels
@@ -77,14 +78,26 @@ impl Supervisor {
             .map(str::to_owned)
             .collect();
         let mut names = Vec::with_capacity(picked.len());
+        let mut busy = Vec::new();
         for handle in &mut self.tunnels {
             if picked.contains(&handle.config().name) && included(handle) {
-                act(handle);
+                let taken = act(handle);
                 let name = &handle.config().name;
-                self.around.state.want(name, handle.wanted());
-                names.push(name.clone());
+                match taken {
+                    Ok(()) => {
+                        self.around.state.want(name, handle.wanted());
+                        names.push(name.clone());
+                    }
+                    Err(Busy) => busy.push(format!("`{name}`")),
+                }
             }
         }
-        Ok(names)
+        if busy.is_empty() { Ok(names) } else { Err(takes_none(&busy)) }
     }
+}
+
+fn takes_none(busy: &[String]) -> ApiError {
+    let text = format!("{} took no command: too many came at once", busy.join(", "));
+    ApiError::new(ErrorCode::Failed, text)
+        .with_hint("run it again; if that does not help, `tunnels stop` and start anew")
 }

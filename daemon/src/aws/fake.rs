@@ -15,6 +15,8 @@ pub(crate) struct Script {
     pub(crate) started: Vec<StartSession>,
     /// Answers of `StartSession`: a stream URL, or an error.
     pub(crate) starts: VecDeque<Result<String, AwsError>>,
+    /// So many calls of `StartSession` panic first.
+    pub(crate) panics: usize,
     /// Answers of `ResumeSession`; `None` is an empty token.
     pub(crate) resumes: VecDeque<Result<Option<String>, AwsError>>,
     pub(crate) instances: Vec<Instance>,
@@ -54,6 +56,12 @@ impl AwsConnector for FakeAws {
 
 impl SsmApi for FakeAws {
     fn start_session(&self, request: StartSession) -> BoxFuture<'_, Result<SessionGrant, AwsError>> {
+        let panics = self.script(|script| {
+            let panics = script.panics > 0;
+            script.panics = script.panics.saturating_sub(1);
+            panics
+        });
+        assert!(!panics, "as scripted");
         let answer = self.script(|script| {
             script.calls.push(format!("start {}", request.target));
             script.started.push(request);

@@ -11,24 +11,31 @@ use crate::sockets;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tunnels_api::{Cause, CauseKind};
 
 /// After an error of `accept` (no descriptors left) a pause, or the loop would spin until one is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound local address.
+/// The right to bind the address, which one listener of a tunnel has at a time: at a restart the last holder
+/// of the address is ourselves.
+pub(super) type Turn = OwnedMutexGuard<()>;
+
+/// A bound local address. Dropping it gives the address up and ends the connections.
 #[derive(Debug)]
 pub(super) struct Listener {
+    /// Removed while the socket is still open, so that no other file can be taken for it.
+    socket_file: Option<SocketFile>,
     accepting: JoinSet<()>,
     connections: TaskTracker,
     /// Dropped with the listener, which ends the connections.
-    _cancel: tokio_util::sync::DropGuard,
-    /// Removed with the listener.
-    socket_file: Option<SocketFile>,
+    _cancel: DropGuard,
 }
 
 #[derive(Debug)]
@@ -39,47 +46,51 @@ enum Socket {
 
 impl Listener {
     /// Binds; the error says who holds the address, where that can be told.
-    pub(super) async fn bind(local: &LocalAddr, shared: &Shared) -> Result<Self, Cause> {
+    pub(super) async fn bind(local: &LocalAddr, shared: &Shared, turn: Turn) -> Result<Self, Cause> {
         let (sockets, socket_file) = sockets(local).await.map_err(|(addr, error)| taken(&addr, &error))?;
         let connections = TaskTracker::new();
-        let token = tokio_util::sync::CancellationToken::new();
+        let token = CancellationToken::new();
         let mut accepting = JoinSet::new();
+        let turn = Arc::new(turn);
         for socket in sockets {
-            let (shared, connections, token) = (shared.clone(), connections.clone(), token.clone());
-            accepting.spawn(async move {
-                loop {
-                    match accept(&socket).await {
-                        Ok(stream) => {
-                            let (shared, token) = (shared.clone(), token.clone());
-                            connections.spawn(async move {
-                                token.run_until_cancelled(forward(stream, shared)).await;
-                            });
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "cannot accept a connection; trying again");
-                            tokio::time::sleep(ACCEPT_PAUSE).await;
-                        }
-                    }
-                }
-            });
+            let bound = Bound { socket, _turn: Arc::clone(&turn) };
+            accepting.spawn(bound.serve(shared.clone(), connections.clone(), token.clone()));
         }
-        Ok(Self { accepting, connections, _cancel: token.drop_guard(), socket_file })
+        Ok(Self { socket_file, accepting, connections, _cancel: token.drop_guard() })
     }
 
     /// Accepts no more; open connections go on. The future is ready when the last of them has ended.
     pub(super) fn drain(&mut self) -> impl Future<Output = ()> + use<> {
-        self.accepting.abort_all();
         self.socket_file = None;
+        self.accepting.abort_all();
         self.connections.close();
         let connections = self.connections.clone();
         async move { connections.wait().await }
     }
+}
 
-    /// Gives the address up and ends the connections. It is free once the tasks that are handed out have
-    /// ended, which takes them no more than being scheduled.
-    pub(super) fn close(mut self) -> JoinSet<()> {
-        self.accepting.abort_all();
-        std::mem::take(&mut self.accepting)
+/// One socket, with the turn that passes on once it is closed.
+struct Bound {
+    socket: Socket,
+    _turn: Arc<Turn>,
+}
+
+impl Bound {
+    async fn serve(self, shared: Shared, connections: TaskTracker, token: CancellationToken) {
+        loop {
+            match accept(&self.socket).await {
+                Ok(stream) => {
+                    let (shared, token) = (shared.clone(), token.clone());
+                    connections.spawn(async move {
+                        token.run_until_cancelled(forward(stream, shared)).await;
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection; trying again");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
     }
 }
 

@@ -36,8 +36,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tunnels_api::TargetState;
 
-/// The supervisor sends a command per user's wish and waits for none; more than this in a row to one tunnel
-/// means that its task is gone.
+/// The supervisor sends a command per user's wish and waits for none; a tunnel takes them at once, so more
+/// than this in a row are a script gone wild, or a task that is gone. They are refused, not lost.
 const COMMAND_QUEUE: usize = 16;
 
 /// A user's wish for one tunnel.
@@ -49,6 +49,10 @@ enum TunnelCommand {
     /// Stop for good, letting open connections go on for so long.
     Stop(Duration),
 }
+
+/// A tunnel takes no commands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Busy;
 
 /// What tunnels share.
 #[derive(Debug, Clone)]
@@ -89,33 +93,31 @@ impl TunnelHandle {
         self.wanted
     }
 
-    pub(crate) fn up(&mut self) {
-        self.wanted = TargetState::Up;
-        self.send(TunnelCommand::Up);
+    pub(crate) fn up(&mut self) -> Result<(), Busy> {
+        self.want(TargetState::Up, TunnelCommand::Up)
     }
 
-    pub(crate) fn down(&mut self) {
-        self.wanted = TargetState::Down;
-        self.send(TunnelCommand::Down);
+    pub(crate) fn down(&mut self) -> Result<(), Busy> {
+        self.want(TargetState::Down, TunnelCommand::Down)
     }
 
-    pub(crate) fn restart(&mut self) {
-        self.wanted = TargetState::Up;
-        self.send(TunnelCommand::Restart);
+    pub(crate) fn restart(&mut self) -> Result<(), Busy> {
+        self.want(TargetState::Up, TunnelCommand::Restart)
     }
 
     /// Ends the tunnel; returns when its sessions are terminated.
     pub(crate) async fn stop(mut self, drain: Duration) {
-        self.send(TunnelCommand::Stop(drain));
+        // It waits its turn; only a task that has ended takes no more.
+        let _ = self.commands.send(TunnelCommand::Stop(drain)).await;
         if let Err(error) = (&mut self.task).await {
             tracing::error!(name = %self.config.name, %error, "a tunnel's task ended badly");
         }
     }
 
-    fn send(&self, command: TunnelCommand) {
-        if self.commands.try_send(command).is_err() {
-            tracing::error!(name = %self.config.name, "a tunnel's task takes no commands");
-        }
+    fn want(&mut self, target: TargetState, command: TunnelCommand) -> Result<(), Busy> {
+        self.commands.try_send(command).map_err(|_| Busy)?;
+        self.wanted = target;
+        Ok(())
     }
 }
 
@@ -124,3 +126,6 @@ impl Drop for TunnelHandle {
         self.task.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

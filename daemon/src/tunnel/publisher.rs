@@ -37,6 +37,8 @@ impl Publisher {
             profile: config.scope.profile.clone(),
             region: region.clone(),
             groups: config.groups.clone(),
+            auto: config.auto,
+            protected: config.protected,
             sessions: 0,
             sessions_resuming: 0,
             streams: 0,

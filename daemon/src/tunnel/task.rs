@@ -5,7 +5,7 @@
 //! attempt is a task of its own, numbered, so that the result of one that was overtaken is recognised – and
 //! a session that such an attempt still opened is ended. Attempts are never cancelled for that reason.
 
-use super::cause::DownCause;
+use super::cause::{DownCause, Retry};
 use super::connect::{self, Connector, Live, ResumeError};
 use super::forward::{Gate, News, Shared};
 use super::lifecycle::{Action, Event, Lifecycle, Policy};
@@ -19,12 +19,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ssm_session::{SessionStatus, StreamUrl};
 use std::future::{pending, ready};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
-use tunnels_api::{Cause, TargetState, TunnelState};
+use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
 
 /// Connections tell of their begin, end and first answer; full, they wait a moment.
 const NEWS_QUEUE: usize = 64;
@@ -57,8 +58,8 @@ pub(super) struct TunnelTask {
     gate: watch::Sender<Gate>,
     shared: Shared,
     listener: Option<Listener>,
-    /// What is left of the listener before, until it has let go of the address.
-    closing: JoinSet<()>,
+    /// Whoever holds it may bind the address, or has bound it.
+    address: Arc<Mutex<()>>,
     live: Option<Live>,
     session_status: Option<watch::Receiver<SessionStatus>>,
     running: JoinSet<Done>,
@@ -90,7 +91,7 @@ impl TunnelTask {
             news,
             gate,
             listener: None,
-            closing: JoinSet::new(),
+            address: Arc::default(),
             live: None,
             session_status: None,
             running: JoinSet::new(),
@@ -122,7 +123,8 @@ impl TunnelTask {
                     None => return,
                 },
                 Some(news) = self.news.recv() => self.connection_news(news),
-                Some(done) = self.running.join_next() => self.done(done),
+                // An error would be a task that was cancelled, which none is, or a panic, which is caught.
+                Some(Ok(done)) = self.running.join_next() => self.done(done),
                 status = changed(&mut self.session_status) => self.session_changed(status),
                 () = or_never(wake_at.map(sleep_until)) => self.lifecycle.handle_timeout(clock::now()),
             }
@@ -166,29 +168,30 @@ impl TunnelTask {
             Action::Bind => {
                 self.binding += 1;
                 let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
-                // At a restart the last holder of the address is ourselves.
-                let mut closing = std::mem::take(&mut self.closing);
-                self.spawn(async move {
-                    while closing.join_next().await.is_some() {}
-                    Done::Bound(number, Listener::bind(&config.local, &shared).await)
-                });
+                let address = Arc::clone(&self.address);
+                let bind = async move {
+                    // The listener before this one, and a bind that was overtaken, let go first.
+                    let turn = address.lock_owned().await;
+                    Done::Bound(number, Listener::bind(&config.local, &shared, turn).await)
+                };
+                self.spawn(bind, Done::Bound(number, Err(broken().cause)));
             }
             Action::Unbind => {
                 self.binding += 1;
-                if let Some(listener) = self.listener.take() {
-                    self.closing = listener.close();
-                }
+                self.listener = None;
             }
             Action::StartSession => {
                 self.attempt += 1;
                 let (number, connector) = (self.attempt, Arc::clone(&self.connector));
-                self.spawn(async move { Done::Started(number, connector.start().await) });
+                let start = async move { Done::Started(number, connector.start().await) };
+                self.spawn(start, Done::Started(number, Err(broken())));
             }
             Action::ResumeSession => {
                 self.attempt += 1;
                 let (number, connector) = (self.attempt, Arc::clone(&self.connector));
                 if let Some(live) = self.live.clone() {
-                    self.spawn(async move { Done::Resumed(number, connector.resume(&live).await) });
+                    let resume = async move { Done::Resumed(number, connector.resume(&live).await) };
+                    self.spawn(resume, Done::Resumed(number, Err(ResumeError::Failed(broken()))));
                 }
             }
             Action::EndSession => {
@@ -205,34 +208,36 @@ impl TunnelTask {
                 if let Some(live) = &self.live {
                     let (number, session) = (self.probing, live.session.clone());
                     let config = Arc::clone(&self.config);
-                    self.spawn(async move {
-                        Done::Probed(number, probe::probe(config.probe, &config.remote, &session).await)
-                    });
+                    let probe =
+                        async move { Done::Probed(number, probe::probe(config.probe, &config.remote, &session).await) };
+                    self.spawn(probe, Done::Probed(number, Err(broken())));
                 }
             }
         }
     }
 
-    fn spawn(&mut self, work: impl Future<Output = Done> + Send + 'static) {
+    /// Runs work as a task of its own. A bug in it must cost a try and not the tunnel, so a panic has its
+    /// result as well.
+    fn spawn(&mut self, work: impl Future<Output = Done> + Send + 'static, broken: Done) {
+        let work = AssertUnwindSafe(work).catch_unwind().map(|done| {
+            done.unwrap_or_else(|_| {
+                tracing::error!(becomes = ?broken, "an attempt has panicked");
+                broken
+            })
+        });
         self.running.spawn(tracing::Instrument::in_current_span(work));
     }
 
     fn end(&mut self, live: Live) {
         let connector = Arc::clone(&self.connector);
-        self.spawn(async move {
+        let end = async move {
             connector.end(live).await;
             Done::Ended
-        });
+        };
+        self.spawn(end, Done::Ended);
     }
 
-    fn done(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "an attempt ended badly");
-                return;
-            }
-        };
+    fn done(&mut self, done: Done) {
         let now = clock::now();
         match done {
             Done::Started(number, Ok(live)) if number == self.attempt => {
@@ -337,13 +342,21 @@ impl TunnelTask {
         let last_calls = async {
             while let Some(done) = self.running.join_next().await {
                 // Such an attempt is overtaken: this ends what it opened.
-                self.done(done);
+                if let Ok(done) = done {
+                    self.done(done);
+                }
             }
         };
         if timeout(LAST_CALLS, last_calls).await.is_err() {
             tracing::warn!("a session could not be terminated in time; the next start does it");
         }
     }
+}
+
+/// What a panic in an attempt looks like to users.
+fn broken() -> DownCause {
+    DownCause::new(CauseKind::Other, Retry::Answered, "an internal error ended the attempt; it is tried again")
+        .with_next("please report it, with what the daemon's log says of it")
 }
 
 /// Jitter must differ between tunnels and between runs; the standard library's hash keys are random.

@@ -1,0 +1,92 @@
+//! A tunnel as the supervisor sees it: commands in, its entry on the board out.
+
+use super::*;
+use crate::aws::AwsError;
+use crate::aws::fake::FakeAws;
+use std::path::Path;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tunnels_api::{CauseKind, TunnelState, TunnelStatus};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct World {
+    handle: TunnelHandle,
+    aws: FakeAws,
+    board: StatusBoard,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new(keys: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let text = format!("[tunnels.a]\nremote = 1\nlocal = {port}\ntarget = \"i-01234567\"\n{keys}\n");
+        let config = crate::config::parse(Path::new("c"), &text).unwrap().tunnels.remove(0);
+        let folder = tempfile::tempdir().unwrap();
+        let (aws, board) = (FakeAws::default(), StatusBoard::new());
+        let around = Surroundings {
+            aws: Arc::new(aws.clone()),
+            tls: Tls::default(),
+            board: board.clone(),
+            state: StateFile::open(folder.path(), Path::new("/s")).unwrap(),
+        };
+        Self { handle: TunnelHandle::spawn(Arc::new(config), around), aws, board, port, _folder: folder }
+    }
+
+    async fn wait(&self, is: impl Fn(&TunnelStatus) -> bool) -> TunnelStatus {
+        let mut news = self.board.subscribe();
+        let found = async {
+            loop {
+                let now = self.board.tunnel("a").unwrap();
+                if is(&now) {
+                    return now;
+                }
+                drop(news.events.recv().await);
+            }
+        };
+        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{:?}", self.board.tunnel("a")))
+    }
+}
+
+#[tokio::test]
+async fn a_bind_that_was_overtaken_is_not_taken_for_another_program() {
+    for _ in 0..20 {
+        let mut world = World::new("open = \"on-demand\"").await;
+        // All three are performed before the first bind has ended.
+        world.handle.up().unwrap();
+        world.handle.down().unwrap();
+        world.handle.up().unwrap();
+        let settled = world.wait(|status| !matches!(status.state, TunnelState::Down | TunnelState::Connecting)).await;
+        assert_eq!(settled.state, TunnelState::Listening, "{settled:?}");
+        TcpStream::connect(("127.0.0.1", world.port)).await.expect("it listens");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_panics_is_tried_again() {
+    let mut world = World::new("").await;
+    world.aws.script(|script| {
+        script.panics = 1;
+        script.starts = [Err(AwsError::AccessDenied("no".into()))].into();
+    });
+    world.handle.up().unwrap();
+    let broken = world.wait(|status| status.retry_at.is_some()).await;
+    assert_eq!(broken.state, TunnelState::Connecting);
+    assert!(broken.cause.unwrap().text.contains("internal error"));
+    world.handle.up().unwrap();
+    let next = world.wait(|status| status.state == TunnelState::Failed).await;
+    assert_eq!(next.cause.unwrap().kind, CauseKind::AccessDenied);
+}
+
+#[tokio::test]
+async fn a_command_too_many_is_refused_and_stop_is_never_lost() {
+    let mut world = World::new("open = \"on-demand\"").await;
+    // The task has not run yet: its queue fills up.
+    for _ in 0..COMMAND_QUEUE {
+        world.handle.down().unwrap();
+    }
+    assert_eq!(world.handle.up(), Err(Busy));
+    assert_eq!(world.handle.wanted(), TargetState::Down);
+    timeout(PATIENCE, world.handle.stop(Duration::ZERO)).await.expect("it stops");
+}

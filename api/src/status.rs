@@ -187,6 +187,12 @@ pub struct TunnelStatus {
     /// The tunnel's labels, without `@`.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Whether a bare `up` brings it up.
+    #[serde(default = "yes")]
+    pub auto: bool,
+    /// Whether `up` asks first.
+    #[serde(default)]
+    pub protected: bool,
     /// Sessions that exist, those being resumed included.
     pub sessions: u32,
     /// Of these, the ones that are being resumed.
@@ -210,4 +216,8 @@ pub struct TunnelStatus {
     /// When the next try is due, while waiting for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
+}
+
+fn yes() -> bool {
+    true
 }

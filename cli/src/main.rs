@@ -11,6 +11,7 @@ mod follow;
 mod link;
 mod logging;
 mod output;
+mod protection;
 mod spawn;
 
 use crate::args::Args;

@@ -176,6 +176,8 @@ pub(crate) mod tests {
             profile: None,
             region: None,
             groups: Vec::new(),
+            auto: true,
+            protected: false,
             sessions: 1,
             sessions_resuming: 0,
             streams: 0,

@@ -51,7 +51,7 @@ async fn interrupted() -> crate::exit::Exit {
 }
 
 /// The names that `select` picks of the tunnels there are; none selected picks all.
-fn pick(select: &[String], tunnels: &[TunnelStatus]) -> Result<Vec<String>, ApiError> {
+pub(crate) fn pick(select: &[String], tunnels: &[TunnelStatus]) -> Result<Vec<String>, ApiError> {
     let known: Vec<(&str, &[String])> =
         tunnels.iter().map(|tunnel| (tunnel.name.as_str(), tunnel.groups.as_slice())).collect();
     let names = Selector::pick(select, &known).map_err(|error| {

@@ -1,10 +1,10 @@
 //! `tunnels restart`: closes the sessions of tunnels and opens new ones.
 
 use super::{block_on, up};
-use crate::duration;
 use crate::exit::Exit;
 use crate::follow::Follower;
 use crate::link::Link;
+use crate::{duration, protection};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +25,9 @@ pub(crate) struct Restart {
         value_parser = duration::parse
     )]
     wait: Option<Duration>,
+    /// Bring protected tunnels that are down up without asking
+    #[arg(long, short)]
+    yes: bool,
 }
 
 impl Restart {
@@ -34,6 +37,9 @@ impl Restart {
             let client = link.running().await?;
             let mut follower = Follower::subscribe(client).await?;
             let names = super::pick(&self.select, follower.tunnels())?;
+            if !self.yes {
+                protection::confirm(&protection::guarded(&self.select, follower.tunnels())?)?;
+            }
             follower.distrust_snapshot();
             for name in &names {
                 client.restart(name).await?;

@@ -4,7 +4,7 @@ use super::{block_on, interrupted};
 use crate::exit::Exit;
 use crate::follow::{AtTrouble, Ending, Follower, Goal};
 use crate::link::Link;
-use crate::{duration, output};
+use crate::{duration, output, protection};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +29,9 @@ pub(crate) struct Up {
         value_parser = duration::parse
     )]
     pub(crate) wait: Option<Duration>,
+    /// Bring protected tunnels up without asking
+    #[arg(long, short)]
+    yes: bool,
     /// Stay, tell each change, and take the tunnels down on ctrl-C
     #[arg(long)]
     attach: bool,
@@ -40,6 +43,9 @@ impl Up {
             let link = Link::new(config)?;
             let client = link.started().await?;
             let mut follower = Follower::subscribe(client).await?;
+            if !self.yes {
+                protection::confirm(&protection::guarded(&self.select, follower.tunnels())?)?;
+            }
             let names = client.up(&self.select).await?.tunnels;
             if names.is_empty() {
                 output::say("no tunnel has `auto`: name those to bring up");

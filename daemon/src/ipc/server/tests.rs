@@ -35,6 +35,8 @@ fn status(name: &str, state: TunnelState) -> TunnelStatus {
         profile: None,
         region: None,
         groups: Vec::new(),
+        auto: true,
+        protected: false,
         sessions: 0,
         sessions_resuming: 0,
         streams: 0,

@@ -94,7 +94,7 @@ mod tests {
         let state = StateFile::open(folder, Path::new("/s")).unwrap();
         state.session_opened("live", record(endpoint));
         state.session_opened("left", record(endpoint));
-        state.session_left("left");
+        drop(state.leaving("left"));
         state
     }
 

@@ -118,12 +118,18 @@ impl StateFile {
         self.0.changed.notify_one();
     }
 
-    /// Notes that a session is not used any more, but could not be ended.
-    pub(crate) fn session_left(&self, id: &str) {
+    /// Notes that a session is not used any more, but not ended either, if it exists at all.
+    fn session_left(&self, id: &str) {
         let mut memory = self.lock();
         if memory.content.sessions.contains_key(id) {
             memory.leftovers.insert(id.to_owned());
         }
+    }
+
+    /// For whoever is about to end a session, or may yet have to: dropped without
+    /// [`Self::session_ended`], for whatever reason, it makes the session a leftover.
+    pub(crate) fn leaving(&self, id: &str) -> Leaving {
+        Leaving(Some((self.clone(), id.to_owned())))
     }
 
     /// Sessions that exist as far as is known, and that nobody uses.
@@ -159,6 +165,25 @@ impl StateFile {
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session that is a leftover when this is dropped, unless it has ended.
+#[derive(Debug)]
+pub(crate) struct Leaving(Option<(StateFile, String)>);
+
+impl Leaving {
+    /// The session is used from here on.
+    pub(crate) fn stays(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some((state, id)) = self.0.take() {
+            state.session_left(&id);
+        }
     }
 }
 
@@ -243,10 +268,13 @@ mod tests {
         state.session_opened("s-1", record());
         state.session_opened("s-2", record());
         assert!(ids(&state).is_empty(), "both are in use");
-        state.session_left("s-2");
+        state.leaving("s-1").stays();
+        drop(state.leaving("s-2"));
         assert_eq!(ids(&state), ["s-2"]);
+        let leaving = state.leaving("s-1");
+        state.session_ended("s-1");
         state.session_ended("s-2");
-        state.session_left("s-2");
+        drop(leaving);
         assert!(ids(&state).is_empty());
     }
 

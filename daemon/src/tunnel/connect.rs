@@ -132,8 +132,12 @@ impl Connector {
         let id = grant.session_id.clone();
         // From here on there is a session to be ended, whatever happens.
         self.state.session_opened(&id, self.record(api));
+        let leaving = self.state.leaving(&id);
         match self.establish(api, grant, target).await {
-            Ok(live) => Ok(live),
+            Ok(live) => {
+                leaving.stays();
+                Ok(live)
+            }
             Err(down) => {
                 self.terminate(api, &id).await;
                 Err(down)
@@ -175,24 +179,21 @@ impl Connector {
 
     /// Ends a session: the agent is told on the channel, the service by a call (docs/protocol.md §6.8).
     pub(super) async fn end(&self, live: Live) {
+        // If the call does not work it is tried again later, by this daemon or the next.
+        let _leaving = self.state.leaving(&live.id);
         live.session.terminate().await;
         match self.api().await {
             Ok(api) => self.terminate(api.as_ref(), &live.id).await,
-            Err(down) => {
-                tracing::warn!(session = live.id, cause = %down.cause, "the session cannot be terminated now");
-                self.state.session_left(&live.id);
-            }
+            Err(down) => tracing::warn!(session = live.id, cause = %down.cause, "the session cannot be terminated now"),
         }
     }
 
     async fn terminate(&self, api: &dyn SsmApi, id: &str) {
         match timeout(TERMINATE, api.terminate_session(id)).await {
-            Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => return self.state.session_ended(id),
+            Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => self.state.session_ended(id),
             Ok(Err(error)) => tracing::warn!(session = id, %error, "the session could not be terminated"),
             Err(_) => tracing::warn!(session = id, "terminating the session took too long"),
         }
-        // It is tried again, by this daemon or the next.
-        self.state.session_left(id);
     }
 
     /// What was resolved, not what is configured: the environment may be another when it is needed.

@@ -72,26 +72,35 @@ impl World {
     }
 
     pub(crate) fn start(sim: SimHandle, folder: TempDir, remote: SocketAddr, local: SocketAddr, keys: &str) -> Self {
-        let config = folder.path().join("config.toml");
         let text = format!(
             "[tunnels.{NAME}]\nremote = \"{remote}\"\nlocal = \"{local}\"\ntarget = \"{}\"\n{keys}\n",
             ssm_sim::DEFAULT_NODE
         );
-        std::fs::write(&config, text).unwrap();
-        let daemon = Daemon::start(Options {
-            config_path: config,
-            runtime_dir: folder.path().join("run"),
+        std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        let options = Self::options(&sim, &folder, "run");
+        let daemon = Daemon::start(options).unwrap_or_else(|error| panic!("{error}"));
+        let shutdown = CancellationToken::new();
+        let handle = daemon.handle();
+        let running = tokio::spawn(daemon.run(shutdown.clone()));
+        Self { sim, daemon: handle, local, remote, folder, shutdown, running }
+    }
+
+    /// A daemon of the same configuration and state, with its socket in `runtime`.
+    fn options(sim: &SimHandle, folder: &TempDir, runtime: &str) -> Options {
+        Options {
+            config_path: folder.path().join("config.toml"),
+            runtime_dir: folder.path().join(runtime),
             state_dir: folder.path().join("state"),
             connector: Arc::new(JsonConnector { address: sim.address().to_string() }),
             tls: Tls::default(),
             drain: Duration::ZERO,
             version: "test".into(),
-        })
-        .unwrap_or_else(|error| panic!("{error}"));
-        let shutdown = CancellationToken::new();
-        let handle = daemon.handle();
-        let running = tokio::spawn(daemon.run(shutdown.clone()));
-        Self { sim, daemon: handle, local, remote, folder, shutdown, running }
+        }
+    }
+
+    /// What a second daemon of this user would run with, from a shell without `XDG_RUNTIME_DIR`.
+    pub(crate) fn second(&self) -> Options {
+        Self::options(&self.sim, &self.folder, "other-run")
     }
 
     pub(crate) async fn up(&self) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tunnels_api::{CauseKind, TunnelState};
+use tunnels_daemon::{ClaimError, Daemon, StartError};
 
 #[tokio::test]
 async fn a_cut_in_the_middle_of_a_transfer_is_not_noticed_by_the_application() {
@@ -147,4 +148,17 @@ async fn what_a_crash_leaves_is_ended_and_brought_up_by_the_next_start() {
     };
     timeout(PATIENCE, ended).await.expect("the session that was left over ends");
     assert_eq!(world.open_sessions(), 1);
+}
+
+#[tokio::test]
+async fn a_second_daemon_with_another_runtime_folder_leaves_the_first_one_s_sessions_alone() {
+    let world = World::ready("").await;
+    let mut app = world.connect().await;
+    echoes(&mut app, b"before").await;
+    let error = Daemon::start(world.second()).unwrap_err();
+    let socket = &world.daemon.version().socket;
+    assert!(error.to_string().contains(socket.as_str()), "{error}");
+    assert!(matches!(error, StartError::Claim(ClaimError::StateInUse { .. })), "{error:?}");
+    assert_eq!(world.calls("TerminateSession"), 0);
+    echoes(&mut app, b"after").await;
 }

@@ -5,6 +5,7 @@
 //! the error that the user sees is the daemon's own. Its log goes to a file.
 
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -61,10 +62,12 @@ pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Pat
     }
     command
         .args(["daemon", "--foreground", "--report"])
-        // The child works in `/`, so that no file system stays busy because of it.
+        // The child works in `/`, so that no file system stays busy because of it. What names a file relative
+        // to the folder we are in must still find it.
         .current_dir("/")
         .env("TUNNELS_RUNTIME_DIR", &places.runtime_dir)
         .env("TUNNELS_STATE_DIR", &places.state_dir)
+        .envs(absolute_files(|name| std::env::var_os(name)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -98,6 +101,16 @@ pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Pat
             Err(ApiError::new(ErrorCode::DaemonUnreachable, text).with_hint(see_log))
         }
     }
+}
+
+/// The AWS variables that name a file, as they have to be for a program that works elsewhere.
+fn absolute_files(variable: impl Fn(&str) -> Option<OsString>) -> impl Iterator<Item = (&'static str, PathBuf)> {
+    const FILES: [&str; 3] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE"];
+    FILES.into_iter().filter_map(move |name| {
+        // The SDK knows `~`; nothing set is not made into the folder we are in.
+        let path = variable(name).filter(|path| !path.is_empty()).map(PathBuf::from)?;
+        if path.starts_with("~") { None } else { Some((name, std::path::absolute(path).ok()?)) }
+    })
 }
 
 async fn until_it_listens(client: &Client) -> Result<(), ApiError> {
@@ -141,6 +154,19 @@ mod tests {
         assert_eq!(line.lines().count(), 1);
         let Report::Error(read) = serde_json::from_str(&line).unwrap() else { panic!("an error") };
         assert_eq!(read, error);
+    }
+
+    #[test]
+    fn files_are_named_so_that_the_daemon_finds_them() {
+        let variable = |name: &str| match name {
+            "AWS_CONFIG_FILE" => Some("aws/config".into()),
+            "AWS_SHARED_CREDENTIALS_FILE" => Some("~/credentials".into()),
+            _ => Some(OsString::new()),
+        };
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(absolute_files(variable).collect::<Vec<_>>(), [("AWS_CONFIG_FILE", here.join("aws/config"))]);
+        let absolute = |name: &str| (name == "AWS_CA_BUNDLE").then(|| "/etc/ca.pem".into());
+        assert_eq!(absolute_files(absolute).collect::<Vec<_>>(), [("AWS_CA_BUNDLE", "/etc/ca.pem".into())]);
     }
 
     #[test]

@@ -53,6 +53,29 @@ impl Link {
         Ok(&self.client)
     }
 
+    /// What a command came to; a tunnel that is not known may be one that was written after the daemon
+    /// started.
+    pub(crate) async fn explained<T, E: Into<ApiError>>(
+        &self,
+        command: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ApiError> {
+        let error = match command.await {
+            Ok(done) => return Ok(done),
+            Err(error) => error.into(),
+        };
+        if error.code != ErrorCode::NoSuchTunnel {
+            return Err(error);
+        }
+        let config = self.client.version().await.ok().and_then(|daemon| daemon.config);
+        // The daemon makes its socket when it starts, after it has read the file.
+        if config.is_some_and(|config| is_newer(Path::new(&config), self.client.socket())) {
+            return Err(
+                error.with_hint("the configuration was changed after the daemon started: tunnels stop && tunnels up")
+            );
+        }
+        Err(error)
+    }
+
     fn check_config(&self, daemon: &DaemonVersion) -> Result<(), ApiError> {
         let (Some(ours), Some(theirs)) = (&self.config, &daemon.config) else { return Ok(()) };
         let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -71,6 +94,11 @@ impl Link {
             "name that one with --config or TUNNELS_CONFIG, or end its daemon first: tunnels --config {theirs} stop"
         )))
     }
+}
+
+fn is_newer(file: &Path, than: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
+    matches!((modified(file), modified(than)), (Some(file), Some(than)) if file > than)
 }
 
 /// Where socket and state are.
@@ -106,6 +134,22 @@ mod tests {
 
     fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_file_that_was_written_later_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let write = |name: &str, seconds| {
+            let file = std::fs::File::create(path(name)).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+        };
+        write("config", 1);
+        write("socket", 2);
+        assert!(!is_newer(&path("config"), &path("socket")));
+        write("config", 3);
+        assert!(is_newer(&path("config"), &path("socket")));
+        assert!(!is_newer(&path("gone"), &path("socket")));
     }
 
     #[test]

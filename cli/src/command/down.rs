@@ -1,4 +1,6 @@
-//! `tunnels down`: takes tunnels down and waits until they are.
+//! `tunnels down`: takes tunnels down and waits until their ports are given up.
+//!
+//! Their sessions are ended by the daemon behind that, which is not waited for: it tries again what fails.
 
 use super::block_on;
 use crate::exit::Exit;
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tunnels_api::{ApiError, TunnelState};
 
-/// How long sessions may take to be terminated: a call to AWS each, at the same time.
+/// How long it may take: the daemon only has to let go of ports, and tell.
 pub(super) const LIMIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone, Args)]
@@ -26,7 +28,7 @@ impl Down {
             let link = Link::new(config)?;
             let client = link.running().await?;
             let mut follower = Follower::subscribe(client).await?;
-            let names = client.down(&self.select).await?.tunnels;
+            let names = link.explained(client.down(&self.select)).await?.tunnels;
             let goal = Goal::State(TunnelState::Down);
             let ending = follower.until(&names, goal, AtTrouble::GoOn, LIMIT).await?;
             let exit = ending.into_exit(goal, LIMIT)?;

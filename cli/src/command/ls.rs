@@ -29,7 +29,7 @@ impl Ls {
             let link = Link::new(config)?;
             let client = link.running().await?;
             let Tunnels { mut tunnels } = client.tunnels().await?;
-            let names = pick(&self.select, &tunnels)?;
+            let names = link.explained(async { pick(&self.select, &tunnels) }).await?;
             if self.watch {
                 return tokio::select! {
                     watched = self.keep_watching(client.clone()) => {

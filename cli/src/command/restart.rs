@@ -36,7 +36,7 @@ impl Restart {
             let link = Link::new(config)?;
             let client = link.running().await?;
             let mut follower = Follower::subscribe(client).await?;
-            let names = super::pick(&self.select, follower.tunnels())?;
+            let names = link.explained(async { super::pick(&self.select, follower.tunnels()) }).await?;
             if !self.yes {
                 protection::confirm(&protection::guarded(&self.select, follower.tunnels())?)?;
             }

@@ -23,7 +23,8 @@ impl Status {
     pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
         block_on(async {
             let link = Link::new(config)?;
-            let tunnel = link.running().await?.tunnel(&self.name).await?;
+            let client = link.running().await?;
+            let tunnel = link.explained(client.tunnel(&self.name)).await?;
             if self.json {
                 output::print_json(&tunnel)?;
             } else {

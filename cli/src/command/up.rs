@@ -44,9 +44,10 @@ impl Up {
             let client = link.started().await?;
             let mut follower = Follower::subscribe(client).await?;
             if !self.yes {
-                protection::confirm(&protection::guarded(&self.select, follower.tunnels())?)?;
+                let guarded = async { protection::guarded(&self.select, follower.tunnels()) };
+                protection::confirm(&link.explained(guarded).await?)?;
             }
-            let names = client.up(&self.select).await?.tunnels;
+            let names = link.explained(client.up(&self.select)).await?.tunnels;
             if names.is_empty() {
                 output::say("no tunnel has `auto`: name those to bring up");
                 return Ok(Exit::Done);

@@ -39,7 +39,7 @@ impl Wait {
             let link = Link::new(config)?;
             let client = link.running().await?;
             let mut follower = Follower::subscribe(client).await?;
-            let names = pick(&self.select, follower.tunnels())?;
+            let names = link.explained(async { pick(&self.select, follower.tunnels()) }).await?;
             follower.trust_snapshot();
             // Held until the end: a connection is what opens the session of such a tunnel.
             let knocks = follower

@@ -126,15 +126,16 @@ impl Daemon {
         let board = around.board.clone();
         let state = around.state.clone();
         let serving_ends = CancellationToken::new();
+        let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
+        // Before anybody is served: the first to ask is to see every tunnel.
+        let mut supervisor = Supervisor::new(config, around);
         // All of these end with this future, however it ends.
         let server = AbortOnDropHandle::new(tokio::spawn(instance.serve(handle, serving_ends.clone())));
         let writer = {
             let state = state.clone();
             AbortOnDropHandle::new(tokio::spawn(async move { state.keep_written().await }))
         };
-        let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
         let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
-        let mut supervisor = Supervisor::new(config, around);
 
         let mut sample = interval(SAMPLE);
         sample.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -21,15 +21,15 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Puts the tunnel on the board, down.
-    pub(super) fn new(config: &TunnelConfig, board: StatusBoard, gauges: Arc<Gauges>) -> Self {
+    /// Puts the tunnel on the board, down; `wanted` is what was remembered of it.
+    pub(super) fn new(config: &TunnelConfig, board: StatusBoard, gauges: Arc<Gauges>, wanted: TargetState) -> Self {
         let candidates: Vec<String> = config.targets.iter().map(ToString::to_string).collect();
         let candidates = candidates.join(", ");
         let region = config.scope.region.clone();
         let shown = TunnelStatus {
             name: config.name.clone(),
             state: TunnelState::Down,
-            wanted: TargetState::Down,
+            wanted,
             cause: None,
             local: config.local.to_string(),
             remote: config.remote.to_string(),

@@ -79,12 +79,13 @@ impl TunnelTask {
         let gauges = Arc::new(Gauges::default());
         let (gate, gate_out) = watch::channel(Gate::closed());
         let policy = Policy { on_demand: config.on_demand, park_after: config.park_after };
+        let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
             connector: Arc::new(Connector::new(Arc::clone(&config), around.aws, around.tls, around.state)),
             lifecycle: Lifecycle::new(policy, seed(&config.name), clock::now()),
             wanted: TargetState::Down,
             shared: Shared::new(gate_out, news_in, Arc::clone(&gauges), config.hold),
-            publisher: Publisher::new(&config, around.board, Arc::clone(&gauges)),
+            publisher: Publisher::new(&config, around.board, Arc::clone(&gauges), remembered),
             config,
             gauges,
             commands,

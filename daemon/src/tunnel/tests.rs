@@ -20,17 +20,18 @@ struct World {
 
 impl World {
     async fn new(keys: &str) -> Self {
+        Self::remembering(keys, TargetState::Down).await
+    }
+
+    async fn remembering(keys: &str, wanted: TargetState) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let text = format!("[tunnels.a]\nremote = 1\nlocal = {port}\ntarget = \"i-01234567\"\n{keys}\n");
         let config = crate::config::parse(Path::new("c"), &text).unwrap().tunnels.remove(0);
         let folder = tempfile::tempdir().unwrap();
         let (aws, board) = (FakeAws::default(), StatusBoard::new());
-        let around = Surroundings {
-            aws: Arc::new(aws.clone()),
-            tls: Tls::default(),
-            board: board.clone(),
-            state: StateFile::open(folder.path(), Path::new("/s")).unwrap(),
-        };
+        let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
+        state.want("a", wanted);
+        let around = Surroundings { aws: Arc::new(aws.clone()), tls: Tls::default(), board: board.clone(), state };
         Self { handle: TunnelHandle::spawn(Arc::new(config), around), aws, board, port, _folder: folder }
     }
 
@@ -46,6 +47,16 @@ impl World {
             }
         };
         timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{:?}", self.board.tunnel("a")))
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_is_on_the_board_at_once_with_what_was_remembered_of_it() {
+    for wanted in [TargetState::Up, TargetState::Down] {
+        let world = World::remembering("", wanted).await;
+        // Its task has not run yet.
+        let shown = world.board.tunnel("a").unwrap();
+        assert_eq!((shown.state, shown.wanted), (TunnelState::Down, wanted));
     }
 }
 

@@ -121,7 +121,7 @@ impl From<AwsError> for DownCause {
             AwsError::Throttled(_) => Self::new(CauseKind::Throttled, Retry::Answered, text),
             AwsError::Service(_) => Self::new(CauseKind::ServiceError, Retry::Answered, text),
             AwsError::Config(_) => Self::new(CauseKind::Config, Retry::Never, text)
-                .with_next("check `profile` and `region`, and ~/.aws/config"),
+                .with_next("check `profile`, `region` and `endpoints`, the AWS_* variables, and ~/.aws/config"),
         }
     }
 }
@@ -146,6 +146,13 @@ mod tests {
             let cause = DownCause::from(error);
             assert_eq!((cause.cause.kind, cause.retry), (kind, retry), "{cause:?}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_does_not_answer_has_a_next_step() {
+        let cause = DownCause::from(AwsError::Unreachable("ssm.example: refused".into())).cause;
+        assert_eq!(cause.text, "AWS cannot be reached: ssm.example: refused");
+        assert!(cause.next.is_some_and(|next| next.contains("VPN") && next.contains("AWS_ENDPOINT_URL")));
     }
 
     #[test]

@@ -103,16 +103,25 @@ impl SdkConnector {
     }
 }
 
+fn usable(clients: &HashMap<AwsScope, Arc<SdkSsm>>, scope: &AwsScope) -> Option<Arc<dyn SsmApi>> {
+    let client = clients.get(scope).filter(|client| !client.needs_login())?;
+    Some(Arc::clone(client) as Arc<dyn SsmApi>)
+}
+
 impl AwsConnector for SdkConnector {
     fn connect<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Result<Arc<dyn SsmApi>, AwsError>> {
         Box::pin(async move {
-            let known = self.lock().get(scope).filter(|client| !client.needs_login()).cloned();
-            if let Some(client) = known {
-                return Ok(client as Arc<dyn SsmApi>);
+            if let Some(client) = usable(&self.lock(), scope) {
+                return Ok(client);
             }
-            let client = Arc::new(self.make(scope).await?);
-            self.lock().insert(scope.clone(), Arc::clone(&client));
-            Ok(client as Arc<dyn SsmApi>)
+            let made = Arc::new(self.make(scope).await?);
+            let mut clients = self.lock();
+            // Another tunnel may have been faster: one client, one set of credentials.
+            if let Some(client) = usable(&clients, scope) {
+                return Ok(client);
+            }
+            clients.insert(scope.clone(), Arc::clone(&made));
+            Ok(made as Arc<dyn SsmApi>)
         })
     }
 

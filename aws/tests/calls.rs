@@ -188,3 +188,11 @@ async fn a_forgotten_client_is_made_anew_once() {
     connector.forget(&scope, &first);
     assert!(Arc::ptr_eq(&second, &connector.connect(&scope).await.unwrap()));
 }
+
+#[tokio::test]
+async fn tunnels_that_come_up_together_share_one_client() {
+    let connector = SdkConnector::new().unwrap();
+    let scope = scope("http://127.0.0.1:1");
+    let (a, b) = tokio::join!(connector.connect(&scope), connector.connect(&scope));
+    assert!(Arc::ptr_eq(&a.unwrap(), &b.unwrap()));
+}

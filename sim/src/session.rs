@@ -173,6 +173,9 @@ impl Session {
 
     /// Ends the session; the first reason stays.
     pub(crate) fn end(&self, reason: EndReason, output: String) {
+        // Before anybody hears of it: the agent closes its streams then, and the client must learn of the
+        // session's end, not of an orderly end of each connection.
+        self.lane_to(Role::Client).finish();
         let first = self.end.send_if_modified(|end| {
             let first = end.is_none();
             end.get_or_insert_with(|| End { at: Timestamp::now(), reason, output });

@@ -35,9 +35,7 @@ impl PortDocument {
             TO_REMOTE_HOST => (&["portNumber", "localPortNumber", "host"], 80),
             SSH => (&["portNumber"], 22),
             _ if own.iter().any(|known| known == name) => (&["portNumber", "localPortNumber", "host"], 80),
-            _ => {
-                return Err(ApiError::invalid_document(format!("Document with name {name} does not exist.")));
-            }
+            _ => return Err(ApiError::unknown_document(name)),
         };
         if let Some(unknown) = parameters.keys().find(|key| !allowed.contains(&key.as_str())) {
             return Err(ApiError::invalid_parameters(format!(

@@ -40,12 +40,18 @@ pub struct Faults {
     pub reject_old_url: bool,
     /// Nodes that cannot be reached.
     pub offline: Vec<String>,
+    /// Nodes on which the caller may neither start nor resume sessions: `AccessDeniedException`.
+    pub access_denied: Vec<String>,
+    /// Session documents that do not exist for as long as they are named here: `InvalidDocument`.
+    pub missing_documents: Vec<String>,
     /// A session without client input for so long is ended, seconds.
     pub idle_timeout_s: Option<f64>,
     /// A session is ended when it is so old, seconds.
     pub max_duration_s: Option<f64>,
     /// API calls answer `ExpiredTokenException`, signed websocket upgrades HTTP 403.
     pub expired_credentials: Switch,
+    /// The same for whoever signs with one of these access keys.
+    pub expired_keys: Vec<String>,
     /// API calls answer `ThrottlingException`.
     pub throttle: Switch,
     /// The version that the built-in agent of new sessions says it has.
@@ -70,9 +76,12 @@ impl Default for Faults {
             empty_token: Switch::OFF,
             reject_old_url: false,
             offline: Vec::new(),
+            access_denied: Vec::new(),
+            missing_documents: Vec::new(),
             idle_timeout_s: None,
             max_duration_s: None,
             expired_credentials: Switch::OFF,
+            expired_keys: Vec::new(),
             throttle: Switch::OFF,
             agent_version: None,
             agent_payload: None,
@@ -253,6 +262,14 @@ impl FaultBoard {
         self.look(|faults| faults.offline.iter().any(|id| id == node))
     }
 
+    pub(crate) fn is_access_denied(&self, node: &str) -> bool {
+        self.look(|faults| faults.access_denied.iter().any(|id| id == node))
+    }
+
+    pub(crate) fn is_document_missing(&self, name: &str) -> bool {
+        self.look(|faults| faults.missing_documents.iter().any(|missing| missing == name))
+    }
+
     pub(crate) fn take_start_refusal(&self) -> bool {
         self.take(|faults| count_down(&mut faults.start_refusals))
     }
@@ -265,8 +282,10 @@ impl FaultBoard {
         self.take(|faults| faults.empty_token.take())
     }
 
-    pub(crate) fn take_expired_credentials(&self) -> bool {
-        self.take(|faults| faults.expired_credentials.take())
+    /// Whether credentials have expired, of everybody or of whoever signs with `access_key`.
+    pub(crate) fn take_expired_credentials(&self, access_key: Option<&str>) -> bool {
+        let of_this_key = |faults: &Faults| faults.expired_keys.iter().any(|key| Some(key.as_str()) == access_key);
+        self.look(of_this_key) || self.take(|faults| faults.expired_credentials.take())
     }
 
     pub(crate) fn take_throttle(&self) -> bool {
@@ -334,6 +353,15 @@ mod tests {
         assert!(!board.take_resume_refusal());
         assert!(board.take_throttle());
         assert!(!board.take_throttle());
-        assert!(board.take_expired_credentials() && board.take_expired_credentials());
+        assert!(board.take_expired_credentials(None) && board.take_expired_credentials(None));
+    }
+
+    #[test]
+    fn named_keys_expire_alone() {
+        let board = FaultBoard::new(Faults::default());
+        board.patch(&json!({"expired_keys": ["AKIAOLD"]})).unwrap();
+        for (key, expired) in [(Some("AKIAOLD"), true), (Some("AKIANEW"), false), (None, false)] {
+            assert_eq!(board.take_expired_credentials(key), expired, "{key:?}");
+        }
     }
 }

@@ -25,6 +25,7 @@ use crate::relay;
 use crate::service::Service;
 use crate::session::{Session, SessionState};
 use crate::socket::{DataSocket, ServerSocket, Wire, server_socket};
+use crate::strict::access_key;
 
 /// RFC 6455 §7.4.1: the endpoint's policy is violated.
 const POLICY_VIOLATION: u16 = 1008;
@@ -75,7 +76,7 @@ pub(crate) async fn data_channel(
 /// Signature and expired credentials, for both kinds of channel.
 pub(crate) fn admit(service: &Service, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
-    if headers.contains_key(header::AUTHORIZATION) && service.faults.take_expired_credentials() {
+    if headers.contains_key(header::AUTHORIZATION) && service.faults.take_expired_credentials(access_key(headers)) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "ExpiredTokenException"));
     }
     let checked = service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages");

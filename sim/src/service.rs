@@ -23,6 +23,8 @@ use crate::session::{Session, SocketCommand};
 use crate::strict::Guard;
 use crate::warden;
 
+/// The simulated account.
+pub(crate) const ACCOUNT: &str = "123456789012";
 /// Who starts every session here.
 pub(crate) const OWNER: &str = "arn:aws:iam::123456789012:user/demo";
 
@@ -102,6 +104,10 @@ impl Service {
                 Agents::BuiltIn { .. } => true,
                 Agents::External(channels) => channels.is_open(id),
             }
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        self.guard.region()
     }
 
     pub(crate) fn has_builtin_agent(&self) -> bool {

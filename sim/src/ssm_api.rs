@@ -22,6 +22,7 @@ pub(crate) use self::error::ApiError;
 pub(crate) use self::instances::AGENT_VERSION;
 use crate::call_log::ApiCall;
 use crate::service::Service;
+use crate::strict::access_key;
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const TARGET_PREFIX: &str = "AmazonSSM.";
@@ -49,8 +50,10 @@ pub(crate) async fn handle(
         result: "ok".to_owned(),
         signed: headers.contains_key(header::AUTHORIZATION),
     };
-    let outcome =
-        service.guard.check(&method, &uri, &headers, &body, "ssm").and_then(|()| answer(&service, operation, &body));
+    let outcome = service
+        .guard
+        .check(&method, &uri, &headers, &body, "ssm")
+        .and_then(|()| answer(&service, operation, &headers, &body));
     let response = match outcome {
         Ok(answer) => {
             call.session = answer.session.or(call.session);
@@ -72,8 +75,8 @@ struct Answer {
     session: Option<String>,
 }
 
-fn answer(service: &Arc<Service>, operation: &str, body: &[u8]) -> Result<Answer, ApiError> {
-    if service.faults.take_expired_credentials() {
+fn answer(service: &Arc<Service>, operation: &str, headers: &HeaderMap, body: &[u8]) -> Result<Answer, ApiError> {
+    if service.faults.take_expired_credentials(access_key(headers)) {
         return Err(ApiError::expired_token());
     }
     if service.faults.take_throttle() {

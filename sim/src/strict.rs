@@ -12,6 +12,12 @@ use crate::ssm_api::ApiError;
 /// How far the caller's clock may be off: AWS's 5 minutes.
 const CLOCK_SKEW_S: i64 = 300;
 
+/// Whose request this is, if it is signed.
+pub(crate) fn access_key(headers: &HeaderMap) -> Option<&str> {
+    let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    Authorization::parse(authorization).ok().map(|scope| scope.access_key)
+}
+
 /// Checks signatures, if there is anything to check them with.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -22,6 +28,11 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn new(credentials: Option<SigningCredentials>, region: String) -> Self {
         Self { credentials, region }
+    }
+
+    /// The region that requests have to be signed for.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
     }
 
     /// Accepts the request or says what is wrong with its signature.

@@ -29,6 +29,21 @@ impl ApiError {
         Self::bad_request("TargetNotConnected", format!("{target} is not connected."))
     }
 
+    /// As IAM words it, with who, what and on which resource.
+    pub(crate) fn access_denied(action: &str, resource: &str) -> Self {
+        let owner = crate::service::OWNER;
+        Self::bad_request(
+            "AccessDeniedException",
+            format!(
+                "User: {owner} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+            ),
+        )
+    }
+
+    pub(crate) fn unknown_document(name: &str) -> Self {
+        Self::invalid_document(format!("Document with name {name} does not exist."))
+    }
+
     pub(crate) fn invalid_document(message: String) -> Self {
         Self::bad_request("InvalidDocument", message)
     }

@@ -55,6 +55,13 @@ pub(super) fn start(service: &Arc<Service>, request: StartRequest) -> Result<Gra
     let Some(document_name) = document_name else {
         return Err(ApiError::invalid_document("Shell sessions are not simulated.".to_owned()));
     };
+    if service.faults.is_access_denied(&target) {
+        let resource = format!("arn:aws:ec2:{}:{}:instance/{target}", service.region(), crate::service::ACCOUNT);
+        return Err(ApiError::access_denied("ssm:StartSession", &resource));
+    }
+    if service.faults.is_document_missing(&document_name) {
+        return Err(ApiError::unknown_document(&document_name));
+    }
     let document = PortDocument::resolve(&document_name, &parameters, &service.documents)?;
     if !document.is_multiplexed() && service.has_builtin_agent() {
         return Err(ApiError::invalid_document(format!("{document_name} needs an external agent.")));
@@ -75,6 +82,11 @@ pub(super) fn resume(service: &Service, request: &SessionRequest) -> Result<Gran
         .get(&request.session_id)
         .filter(|session| session.state() != SessionState::Terminated)
         .ok_or_else(|| ApiError::does_not_exist(&request.session_id))?;
+    if service.faults.is_access_denied(&session.target) {
+        let account = crate::service::ACCOUNT;
+        let resource = format!("arn:aws:ssm:{}:{account}:session/{}", service.region(), session.id);
+        return Err(ApiError::access_denied("ssm:ResumeSession", &resource));
+    }
     if service.faults.take_empty_token() {
         // docs/protocol.md §1.2: no token means that the session has timed out.
         return Ok(Grant {

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::json;
 use ssm_proto::{CloseReason, Config};
 use ssm_sim::{DEFAULT_NODE, EndReason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::support::{Client, DEADLINE, Remote, api, payload, resume, start, start_session, until};
+use crate::support::{Client, DEADLINE, Remote, api, payload, request, resume, start, start_session, until};
 
 /// An echo of `length` bytes on a new stream; how long it took.
 async fn echo(client: &Client, length: usize) -> Duration {
@@ -147,6 +148,51 @@ async fn api_faults_count_down_or_stay() {
     }
     sim.set_faults(&json!({"throttle": false, "expired_credentials": true})).unwrap();
     assert_eq!(resume(&sim, id).await.error(), "ExpiredTokenException");
+}
+
+#[tokio::test]
+async fn iam_refuses_named_nodes_in_its_own_words() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    let started = start_session(&sim, remote.address).await.json();
+    sim.set_faults(&json!({"access_denied": [DEFAULT_NODE]})).unwrap();
+    let denied = start_session(&sim, remote.address).await;
+    assert_eq!((denied.error().as_str(), denied.status.as_u16()), ("AccessDeniedException", 400));
+    let resource = format!(":123456789012:instance/{DEFAULT_NODE} because");
+    for part in
+        ["User: arn:aws:iam::", "not authorized to perform: ssm:StartSession on resource: arn:aws:ec2:", &resource]
+    {
+        assert!(denied.text.contains(part), "{part} is missing in {}", denied.text);
+    }
+    let denied = resume(&sim, started["SessionId"].as_str().unwrap()).await;
+    assert_eq!(denied.error(), "AccessDeniedException");
+    assert!(denied.text.contains("ssm:ResumeSession on resource: arn:aws:ssm:"), "{}", denied.text);
+
+    sim.set_faults(&json!({"access_denied": ["i-00000000000000000"]})).unwrap();
+    assert!(start_session(&sim, remote.address).await.status.is_success(), "another node is not meant");
+}
+
+#[tokio::test]
+async fn a_document_can_be_missing_for_a_while() {
+    let (sim, remote) = (start().await, Remote::start().await);
+    sim.set_faults(&json!({"missing_documents": ["AWS-StartPortForwardingSessionToRemoteHost"]})).unwrap();
+    assert_eq!(start_session(&sim, remote.address).await.error(), "InvalidDocument");
+    sim.clear_faults();
+    assert!(start_session(&sim, remote.address).await.status.is_success());
+}
+
+#[tokio::test]
+async fn keys_expire_one_by_one() {
+    let sim = start().await;
+    sim.set_faults(&json!({"expired_keys": ["AKIAOLD"]})).unwrap();
+    let call = async |key: &str| {
+        let signed = format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=00"
+        );
+        let headers = [("x-amz-target", "AmazonSSM.DescribeSessions"), ("authorization", signed.as_str())];
+        request(&sim, Method::POST, "/", &headers, r#"{"State": "Active"}"#).await
+    };
+    assert_eq!(call("AKIAOLD").await.error(), "ExpiredTokenException");
+    assert!(call("AKIANEW").await.status.is_success());
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Harness of the end-to-end tests: starts the real `tunnels` program, the simulated AWS side, a
-//! real PostgreSQL and small TCP servers, all on loopback and in temporary folders.
+//! real PostgreSQL, a real Redis and small TCP servers, all on loopback and in temporary folders.
 //!
 //! It owns every process and folder it makes and removes them on drop. It knows the program only
 //! from outside – arguments, exit codes, JSON, the Unix socket – and uses none of our crates, so that
@@ -19,6 +19,7 @@ mod plugin;
 mod ports;
 mod postgres;
 mod process;
+mod redis;
 mod remote;
 mod seeded;
 mod settings;
@@ -33,6 +34,7 @@ pub use plugin::OfficialPlugin;
 pub use ports::free_port;
 pub use postgres::Postgres;
 pub use process::{Finished, Process, finish, tunnels_program};
+pub use redis::Redis;
 pub use remote::{ConnectionEnd, TestRemote};
 pub use seeded::{SeededBytes, Sha256, seeded_sha256};
 pub use settings::{official_agent_dir, official_plugin, test_bytes, test_duration};

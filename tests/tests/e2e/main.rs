@@ -6,5 +6,6 @@ mod half_close;
 mod harness;
 mod lifecycle;
 mod postgres;
+mod redis;
 mod shutdown;
 mod transfers;

@@ -89,23 +89,32 @@ fn snippet<'a>(
 
 /// All mistakes of a configuration; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(pub(crate) Vec<ConfigError>);
+pub struct ConfigErrors {
+    pub(crate) errors: Vec<ConfigError>,
+    pub(crate) files: Vec<PathBuf>,
+}
 
 impl ConfigErrors {
     /// Each mistake, in the order of the files.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
-        self.0.iter()
+        self.errors.iter()
+    }
+
+    /// Every file that was looked at, those that cannot be read or do not exist among them: a change of any may
+    /// mend the configuration.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// The whole report; `color` for a terminal.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let mut report = String::new();
-        for error in &self.0 {
+        for error in &self.errors {
             report.push_str(error.render(&renderer).trim_end());
             report.push_str("\n\n");
         }
-        let count = self.0.len();
+        let count = self.errors.len();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
         let _ = write!(report, "the configuration has {count} {noun}; nothing was changed");
         report

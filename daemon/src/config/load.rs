@@ -47,6 +47,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 /// As [`load`].
 pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigErrors> {
     let mut loader = Loader::new(&|name| std::env::var(name).ok());
+    loader.files.push(path.to_owned());
     loader.text(path, text.to_owned(), &Keys::default());
     loader.finish(path)
 }
@@ -80,6 +81,7 @@ impl<'a> Loader<'a> {
             return;
         }
         self.seen.push(canonical);
+        self.files.push(path.to_owned());
         if let Err(why) = trusted(path) {
             self.whole_file(path, included_at, why);
             return;
@@ -101,7 +103,6 @@ impl<'a> Loader<'a> {
     }
 
     fn text(&mut self, path: &Path, text: String, inherited: &Keys) {
-        self.files.push(path.to_owned());
         let file = Arc::new(SourceFile { path: path.to_owned(), text });
         let Document { include, defaults, tunnels } = keys::read(&file, self.env, &mut self.errors);
         let defaults = or(defaults, inherited);
@@ -194,7 +195,7 @@ impl<'a> Loader<'a> {
                     (file, place.span.start)
                 })
             });
-            return Err(ConfigErrors(self.errors));
+            return Err(ConfigErrors { errors: self.errors, files });
         }
         Ok(Config { path: path.to_owned(), files: self.files, tunnels: self.tunnels })
     }

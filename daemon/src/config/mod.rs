@@ -8,7 +8,9 @@ mod load;
 mod model;
 mod reader;
 mod value;
+mod watch;
 
 pub use diagnostic::{ConfigError, ConfigErrors};
 pub use load::{find, load, parse};
 pub use model::{Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
+pub use watch::{WatchError, Watcher};

@@ -186,6 +186,7 @@ fn includes_bring_their_tunnels_inherit_defaults_and_may_not_redefine() {
     let errors = load(&folder.path().join("config.toml")).expect_err("no such file");
     let first = errors.iter().next().unwrap();
     assert!(first.location().unwrap().ends_with("config.toml:1:12"));
+    assert_eq!(errors.files(), ["config.toml", "gone.toml"].map(|name| folder.path().join(name)));
 }
 
 #[test]

@@ -1,0 +1,260 @@
+//! Notices that files of the configuration have changed: written, replaced, removed, created, made readable.
+//!
+//! One thread looks at the metadata of all files and compares it with what it saw last. The system's file events
+//! (inotify, FSEvents) only make it look at once; it looks every few seconds anyway, because network and container
+//! file systems have no events and watches can run out. So what counts as a change rests on the files alone
+//! (`trail.rs`), never on which events an editor's way of saving happens to cause.
+//!
+//! It reads no content: whether a change means anything is the reader's matter.
+
+mod events;
+mod trail;
+
+use events::Events;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
+use trail::{Folder, Trail};
+
+/// Files that stay the same for so long are complete: editors and `git checkout` write in bursts.
+const REST: Duration = Duration::from_millis(100);
+/// Looks at files that do not rest, one each [`REST`], before their change is reported all the same.
+const MAX_RESTLESS: u32 = 20;
+/// Between looks when the system reports events: for what it cannot see.
+const WITH_EVENTS: Duration = Duration::from_secs(5);
+/// Between looks when it does not.
+const WITHOUT_EVENTS: Duration = Duration::from_secs(2);
+/// File systems stamp files with the time of the last timer tick, which may be so far back.
+const TICK: Duration = Duration::from_millis(20);
+
+/// That files cannot be watched at all.
+#[derive(Debug, thiserror::Error)]
+#[error("no thread can be started to watch the configuration: {source}")]
+pub struct WatchError {
+    source: io::Error,
+}
+
+/// Watches files until it is dropped.
+#[derive(Debug)]
+pub struct Watcher {
+    shared: Arc<Shared>,
+}
+
+impl Watcher {
+    /// Watches files, which may or may not exist. Changes count from here on: call it before the files are read.
+    ///
+    /// # Errors
+    /// The system gives no thread. That it gives no file events is no error but a warning in the log.
+    pub fn new(files: &[PathBuf]) -> Result<Self, WatchError> {
+        let shared = Arc::new(Shared { since: Mutex::new(SystemTime::now() - TICK), ..Shared::default() });
+        let seen = files.iter().map(|file| (absolute(file), Some(Trail::of(&absolute(file))))).collect();
+        let patrol = Patrol::new(Arc::clone(&shared), seen);
+        let thread = std::thread::Builder::new().name("config watcher".into());
+        thread.spawn(move || patrol.run()).map_err(|source| WatchError { source })?;
+        Ok(Self { shared })
+    }
+
+    /// Returns when a file has changed since the last return, once it rests. Several changes that nobody waited
+    /// for are one.
+    ///
+    /// Cancel-safe: a change is not lost with the future.
+    pub async fn changed(&mut self) {
+        self.shared.changed.notified().await;
+    }
+
+    /// Watches these files instead, those that were read after the last change. Nothing is missed of files that
+    /// are watched already. One that is new and was written since that change counts as changed, since it may
+    /// have been read before.
+    pub fn follow(&mut self, files: &[PathBuf]) {
+        let since = *lock(&self.shared.since);
+        let fresh = |path: &Path| Some(Trail::of(path)).filter(|trail| !trail.is_newer_than(since));
+        let files = files.iter().map(|file| absolute(file)).map(|file| (fresh(&file), file));
+        let files = files.map(|(trail, file)| (file, trail)).collect();
+        lock(&self.shared.calls).follow = Some(files);
+        self.shared.bell.notify_one();
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        lock(&self.shared.calls).stop = true;
+        self.shared.bell.notify_one();
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// By path; `None` is unlike anything that will be found.
+type Trails = BTreeMap<PathBuf, Option<Trail>>;
+
+/// What the owner, the system's events and the thread have in common.
+#[derive(Debug)]
+struct Shared {
+    calls: Mutex<Calls>,
+    bell: Condvar,
+    changed: Notify,
+    /// When the last change was reported: what was written later may not have been read.
+    since: Mutex<SystemTime>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            calls: Mutex::default(),
+            bell: Condvar::new(),
+            changed: Notify::new(),
+            since: Mutex::new(SystemTime::UNIX_EPOCH),
+        }
+    }
+}
+
+/// What the thread is called for.
+#[derive(Debug, Default)]
+struct Calls {
+    event: bool,
+    follow: Option<Trails>,
+    stop: bool,
+}
+
+impl Shared {
+    /// Waits, not longer than so; events may or may not end it.
+    fn wait(&self, timeout: Duration, for_events: bool) -> MutexGuard<'_, Calls> {
+        let idle = |calls: &mut Calls| !(calls.stop || calls.follow.is_some() || for_events && calls.event);
+        let waited = self.bell.wait_timeout_while(lock(&self.calls), timeout, idle);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Each lock covers plain assignments, so a poisoned one holds nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The thread.
+struct Patrol {
+    shared: Arc<Shared>,
+    /// As last reported.
+    seen: Trails,
+    /// Files that differ from that, as last found.
+    unsettled: BTreeMap<PathBuf, Trail>,
+    /// Looks in a row that found them changing.
+    restless: u32,
+    events: Option<Events>,
+    /// Why there are no events, once that was said.
+    blind: Option<String>,
+}
+
+impl Patrol {
+    fn new(shared: Arc<Shared>, seen: Trails) -> Self {
+        Self { shared, seen, unsettled: BTreeMap::new(), restless: 0, events: None, blind: None }
+    }
+
+    fn run(mut self) {
+        loop {
+            if self.look() {
+                *lock(&self.shared.since) = SystemTime::now() - TICK;
+                self.shared.changed.notify_one();
+            }
+            let mut calls = self.shared.wait(REST, false);
+            if self.unsettled.is_empty() {
+                drop(calls);
+                let interval = if self.blind.is_none() { WITH_EVENTS } else { WITHOUT_EVENTS };
+                calls = self.shared.wait(interval, true);
+            }
+            calls.event = false;
+            let (stop, follow) = (calls.stop, calls.follow.take());
+            drop(calls);
+            if stop {
+                return;
+            }
+            if let Some(files) = follow {
+                self.follow(files);
+            }
+        }
+    }
+
+    fn follow(&mut self, files: Trails) {
+        let known = std::mem::take(&mut self.seen);
+        self.seen = files;
+        for (file, trail) in known {
+            self.seen.entry(file).and_modify(|fresh| *fresh = trail);
+        }
+        self.unsettled.retain(|file, _| self.seen.contains_key(file));
+    }
+
+    /// Compares every file with what was last reported. Those that differ are to be reported when they are as they
+    /// were at the last look.
+    fn look(&mut self) -> bool {
+        let trails = self.trails();
+        let differs = |(file, trail): &(PathBuf, Trail)| {
+            !self.seen.get(file).is_some_and(|seen| seen.as_ref().is_some_and(|seen| seen.reads_as(trail)))
+        };
+        let unsettled: BTreeMap<PathBuf, Trail> = trails.into_iter().filter(differs).collect();
+        let rested =
+            |(file, trail): (&PathBuf, &Trail)| self.unsettled.get(file).is_some_and(|before| before.reads_as(trail));
+        let all_rest = unsettled.iter().all(rested);
+        self.unsettled = unsettled;
+        if !self.unsettled.is_empty() && !all_rest && self.restless < MAX_RESTLESS {
+            self.restless += 1;
+            return false;
+        }
+        self.restless = 0;
+        let changed = !self.unsettled.is_empty();
+        for (file, trail) in std::mem::take(&mut self.unsettled) {
+            tracing::debug!(file = %file.display(), "a file of the configuration has changed");
+            self.seen.insert(file, Some(trail));
+        }
+        changed
+    }
+
+    /// What is there now. Watches the folders first, so that nothing happens between looking and watching.
+    fn trails(&mut self) -> Vec<(PathBuf, Trail)> {
+        let find = |seen: &Trails| -> Vec<_> { seen.keys().map(|file| (file.clone(), Trail::of(file))).collect() };
+        let trails = find(&self.seen);
+        let folders: Vec<&Folder> = trails.iter().flat_map(|(_, trail)| &trail.folders).collect();
+        match self.watch(&folders) {
+            Ok(true) => find(&self.seen),
+            Ok(false) => trails,
+            Err(error) => {
+                let why = error.to_string();
+                if self.blind.as_ref() != Some(&why) {
+                    tracing::warn!(
+                        reason = %why,
+                        "the system reports no file events (is fs.inotify.max_user_watches or max_user_instances \
+                         used up?): looking at the configuration every {} s instead",
+                        WITHOUT_EVENTS.as_secs(),
+                    );
+                }
+                self.blind = Some(why);
+                trails
+            }
+        }
+    }
+
+    /// Whether that took a new watch.
+    fn watch(&mut self, folders: &[&Folder]) -> notify::Result<bool> {
+        let events = match &mut self.events {
+            Some(events) => events,
+            none => {
+                let shared = Arc::downgrade(&self.shared);
+                none.insert(Events::new(move || {
+                    if let Some(shared) = shared.upgrade() {
+                        lock(&shared.calls).event = true;
+                        shared.bell.notify_one();
+                    }
+                })?)
+            }
+        };
+        let fresh = events.watch(folders)?;
+        self.blind = None;
+        Ok(fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests;

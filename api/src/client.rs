@@ -7,7 +7,7 @@ use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::event::DaemonEvent;
 use crate::sse::{SseReader, TooLarge};
 use crate::status::TunnelStatus;
-use crate::types::{Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels};
+use crate::types::{Accepted, DaemonVersion, Reloaded, SelectRequest, StopRequest, Tunnels};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -126,13 +126,13 @@ impl Client {
         self.post(&tunnel_path(name, "/restart"), &serde_json::json!({})).await
     }
 
-    /// `POST /v1/up`: wants these tunnels up; none selected means all with `auto`.
+    /// `POST /v1/up`: wants tunnels up; none selected means all with `auto`.
     ///
     /// # Errors
-    /// [`ErrorCode::NoSuchTunnel`], and as every request.
-    pub async fn up(&self, select: &[String]) -> Result<Accepted, ClientError> {
-        let select = select.to_vec();
-        self.post("/v1/up", &SelectRequest { select }).await
+    /// [`ErrorCode::NoSuchTunnel`], [`ErrorCode::Usage`] for a reason that AWS would not take, and as every
+    /// request.
+    pub async fn up(&self, request: &SelectRequest) -> Result<Accepted, ClientError> {
+        self.post("/v1/up", request).await
     }
 
     /// `POST /v1/down`: wants these tunnels down; none selected means all.
@@ -141,7 +141,15 @@ impl Client {
     /// [`ErrorCode::NoSuchTunnel`], and as every request.
     pub async fn down(&self, select: &[String]) -> Result<Accepted, ClientError> {
         let select = select.to_vec();
-        self.post("/v1/down", &SelectRequest { select }).await
+        self.post("/v1/down", &SelectRequest { select, reason: None }).await
+    }
+
+    /// `POST /v1/reload`: reads the configuration again and applies what has changed.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ConfigInvalid`] with the whole report, and as every request.
+    pub async fn reload(&self) -> Result<Reloaded, ClientError> {
+        self.post("/v1/reload", &serde_json::json!({})).await
     }
 
     /// `POST /v1/stop`: asks the daemon to end. It has ended when its event stream does.

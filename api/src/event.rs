@@ -16,10 +16,13 @@ use serde::{Deserialize, Serialize};
 )]
 pub enum DaemonEvent {
     /// Everything there is: at the start of a stream, and again when its reader was too slow and
-    /// missed something.
+    /// missed something, or when tunnels came, left or changed places.
     Snapshot {
         /// All configured tunnels, in the order of the configuration.
         tunnels: Vec<TunnelStatus>,
+        /// The report on the last edit of the configuration, if it was rejected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config_error: Option<String>,
     },
     /// A tunnel changed its state, cause or figures, or is new.
     TunnelChanged {

@@ -29,7 +29,9 @@ pub use event::DaemonEvent;
 pub use selector::{Selector, SelectorError};
 pub use socket::{PlaceError, Places, socket_in};
 pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
-pub use types::{Accepted, DaemonVersion, SelectRequest, StopRequest, Tunnels, Version, aws_environment};
+pub use types::{
+    Accepted, DaemonVersion, Reloaded, SelectRequest, StopRequest, Tunnels, UpRequest, Version, aws_environment,
+};
 
 /// Re-exported so that both sides agree on one timestamp type.
 pub use jiff::Timestamp;

@@ -1,6 +1,7 @@
 //! Bodies of requests and answers that are not a tunnel's status, an event or an error.
 
 use crate::status::TunnelStatus;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,6 +11,9 @@ use std::ffi::OsString;
 pub struct Tunnels {
     /// In the order of the configuration.
     pub tunnels: Vec<TunnelStatus>,
+    /// The report on the last edit of the configuration, if it was rejected: the one before is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_error: Option<String>,
 }
 
 /// The body of `POST /v1/up` and `POST /v1/down`.
@@ -18,6 +22,31 @@ pub struct SelectRequest {
     /// Names, `@group`s and globs. None means all; for `up`, all with `auto`.
     #[serde(default)]
     pub select: Vec<String>,
+    /// For `up`: recorded by AWS with every session that these tunnels open until they go down, instead
+    /// of the configured reason. 1 to 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The body of `POST /v1/tunnels/{name}/up`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpRequest {
+    /// As in [`SelectRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The answer of `POST /v1/reload`: what the configuration as it is now has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Tunnels that are new.
+    pub added: Vec<String>,
+    /// Tunnels that are gone; their open connections get some time to end.
+    pub removed: Vec<String>,
+    /// Tunnels whose keys have changed.
+    pub changed: Vec<String>,
+    /// Of the changed ones, those that get a new session or port.
+    pub restarted: Vec<String>,
 }
 
 /// The answer to a command: it was accepted, which is not yet that it is done.
@@ -47,6 +76,12 @@ pub struct DaemonVersion {
     /// The configuration file it runs with, absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// When the configuration in force was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_loaded: Option<Timestamp>,
+    /// The report on the last edit of the configuration, if it was rejected: the one before is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_error: Option<String>,
     /// The AWS variables it was started with, as [`aws_environment`] shows them.
     #[serde(default)]
     pub aws_environment: BTreeMap<String, String>,

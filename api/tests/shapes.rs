@@ -66,7 +66,7 @@ fn ls() {
         "since": "2026-11-21T06:00:00Z",
         "retry_at": "2026-11-21T06:00:05Z",
     }]});
-    let tunnels = Tunnels { tunnels: vec![status()] };
+    let tunnels = Tunnels { tunnels: vec![status()], config_error: None };
     assert_eq!(serde_json::to_value(&tunnels).unwrap(), full);
     assert_eq!(serde_json::from_value::<Tunnels>(full).unwrap(), tunnels);
 }
@@ -107,7 +107,7 @@ fn states_are_the_words_of_the_documentation() {
 #[test]
 fn events_name_themselves() {
     let events = [
-        DaemonEvent::Snapshot { tunnels: vec![status()] },
+        DaemonEvent::Snapshot { tunnels: vec![status()], config_error: None },
         DaemonEvent::TunnelChanged { tunnel: status() },
         DaemonEvent::TunnelRemoved { name: "orders-db".into() },
         DaemonEvent::ConfigReloaded,

@@ -182,7 +182,7 @@ impl Follower {
             DaemonEvent::TunnelChanged { tunnel } => {
                 self.heard.insert(tunnel.name.clone());
             }
-            DaemonEvent::Snapshot { tunnels } => {
+            DaemonEvent::Snapshot { tunnels, .. } => {
                 self.heard.extend(tunnels.iter().map(|tunnel| tunnel.name.clone()));
             }
             _ => {}

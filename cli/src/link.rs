@@ -176,6 +176,8 @@ mod tests {
             pid: 7,
             socket: "/r/daemon.sock".into(),
             config: Some("/home/ada/theirs.toml".into()),
+            config_loaded: None,
+            config_error: None,
             aws_environment: BTreeMap::new(),
         };
         let error = link(Some("/home/ada/ours.toml")).check_config(&daemon).unwrap_err();

@@ -6,14 +6,15 @@
 use crate::aws::AwsConnector;
 use crate::claim::ClaimError;
 use crate::clock;
-use crate::config::{self, Config, ConfigErrors};
-use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle};
+use crate::config::{Config, ConfigErrors};
+use crate::config_source::{ConfigSource, Loaded};
+use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply};
 use crate::ipc::Instance;
 use crate::leftovers;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
-use crate::tunnel::Surroundings;
+use crate::tunnel::{Surroundings, Turns};
 use ssm_session::Tls;
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tunnels_api::{DaemonEvent, DaemonVersion};
+use tunnels_api::{ApiError, DaemonEvent, DaemonVersion, ErrorCode, Reloaded};
 
 /// How long open connections may go on at the end, unless the command to stop says otherwise.
 pub const DRAIN: Duration = Duration::from_secs(5);
@@ -76,8 +77,8 @@ pub struct Daemon {
     commands: mpsc::Receiver<DaemonCommand>,
     instance: Instance,
     config: Config,
+    source: ConfigSource,
     around: Surroundings,
-    drain: Duration,
 }
 
 impl Daemon {
@@ -87,7 +88,8 @@ impl Daemon {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let config = config::load(&options.config_path)?;
+        let (source, config) = ConfigSource::open(options.config_path);
+        let config = config?;
         let instance = Instance::claim(&options.runtime_dir)?;
         let state = StateFile::open(&options.state_dir, instance.socket()).map_err(|error| match error {
             ClaimError::Io { source, .. } => StartError::State { path: options.state_dir.clone(), source },
@@ -100,6 +102,8 @@ impl Daemon {
             pid: std::process::id(),
             socket: instance.socket().display().to_string(),
             config: Some(config.path.display().to_string()),
+            config_loaded: None,
+            config_error: None,
             aws_environment: tunnels_api::aws_environment(std::env::vars_os()),
         };
         Ok(Self {
@@ -107,8 +111,15 @@ impl Daemon {
             commands,
             instance,
             config,
-            around: Surroundings { aws: options.connector, tls: options.tls, board, state },
-            drain: options.drain,
+            source,
+            around: Surroundings {
+                aws: options.connector,
+                tls: options.tls,
+                board,
+                state,
+                turns: Turns::default(),
+                drain: options.drain,
+            },
         })
     }
 
@@ -122,11 +133,14 @@ impl Daemon {
     /// # Errors
     /// The socket could not be served.
     pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { handle, mut commands, instance, config, around, drain } = self;
+        let Self { handle, mut commands, instance, config, mut source, around } = self;
+        let drain = around.drain;
         let board = around.board.clone();
         let state = around.state.clone();
         let serving_ends = CancellationToken::new();
         let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
+        // Whoever asked for the configuration to be read, and is told what came of it.
+        let mut asked: Vec<ReloadReply> = Vec::new();
         // Before anybody is served: the first to ask is to see every tunnel.
         let mut supervisor = Supervisor::new(config, around);
         // All of these end with this future, however it ends.
@@ -141,14 +155,27 @@ impl Daemon {
         sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (drain, stopped) = loop {
             tokio::select! {
-                // Cancel-safe, all three: a channel, a token and an interval.
+                // Cancel-safe, all four: a channel, a token, an interval and a source that says so.
                 command = commands.recv() => match command {
-                    Some(DaemonCommand::Up(select, reply)) => drop(reply.send(supervisor.up(&select))),
+                    Some(DaemonCommand::Up(select, reason, reply)) => {
+                        drop(reply.send(supervisor.up(&select, reason.as_deref())));
+                    }
                     Some(DaemonCommand::Down(select, reply)) => drop(reply.send(supervisor.down(&select))),
                     Some(DaemonCommand::Restart(select, reply)) => drop(reply.send(supervisor.restart(&select))),
+                    Some(DaemonCommand::Reload(reply)) => {
+                        asked.push(reply);
+                        source.reload();
+                    }
                     Some(DaemonCommand::Stop(wanted, reply)) => break (wanted.unwrap_or(drain), Some(reply)),
                     None => break (drain, None),
                 },
+                loaded = source.next() => {
+                    let outcome = apply(loaded, &mut supervisor, &board);
+                    for reply in asked.drain(..) {
+                        // Whoever asked may be gone.
+                        drop(reply.send(outcome.clone()));
+                    }
+                }
                 () = shutdown.cancelled() => break (drain, None),
                 _ = sample.tick() => board.sample(clock::now()),
             }
@@ -167,6 +194,25 @@ impl Daemon {
         board.announce(DaemonEvent::Stopping);
         serving_ends.cancel();
         server.await.map_err(io::Error::other)?
+    }
+}
+
+/// Puts a configuration in force, or says why the one before stays.
+fn apply(loaded: Loaded, supervisor: &mut Supervisor, board: &StatusBoard) -> Result<Reloaded, ApiError> {
+    match loaded {
+        Ok(config) => {
+            let done = supervisor.apply(config);
+            tracing::info!(?done, "the configuration was read again");
+            Ok(done)
+        }
+        Err(errors) => {
+            let report = errors.render(false);
+            if board.config_rejected(report.clone()) {
+                tracing::warn!("the edited configuration is wrong; the one before stays in force\n{report}");
+            }
+            let text = format!("the configuration is wrong; the one before stays in force\n{report}");
+            Err(ApiError::new(ErrorCode::ConfigInvalid, text))
+        }
     }
 }
 

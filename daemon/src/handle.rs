@@ -4,10 +4,10 @@
 //! and are answered as soon as they are accepted, which is not yet that they are done. Nothing here
 //! decides or performs.
 
-use crate::status::{StatusBoard, Subscription};
+use crate::status::{ConfigState, StatusBoard, Subscription};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tunnels_api::{ApiError, DaemonVersion, ErrorCode, TunnelStatus};
+use tunnels_api::{ApiError, DaemonVersion, ErrorCode, Reloaded, TunnelStatus};
 
 /// How many commands may wait for the control task. It never awaits AWS or the network, so the queue
 /// is only ever this long when a script floods the socket; senders then wait.
@@ -16,18 +16,24 @@ pub(crate) const COMMAND_QUEUE: usize = 64;
 /// A user's wish, with the place where its answer goes.
 #[derive(Debug)]
 pub enum DaemonCommand {
-    /// Bring the picked tunnels up; no selector means all with `auto`.
-    Up(Vec<String>, Reply),
+    /// Bring the picked tunnels up; no selector means all with `auto`. With a reason to record with their
+    /// sessions instead of the configured one.
+    Up(Vec<String>, Option<String>, Reply),
     /// Take the picked tunnels down; no selector means all.
     Down(Vec<String>, Reply),
     /// Close and reopen the sessions of the picked tunnels.
     Restart(Vec<String>, Reply),
+    /// Read the configuration again and apply what has changed.
+    Reload(ReloadReply),
     /// Stop the daemon, letting open connections go on for so long (`None`: the daemon's default).
     Stop(Option<Duration>, oneshot::Sender<()>),
 }
 
 /// Where the names a command is about, or why it was refused, are sent.
 pub type Reply = oneshot::Sender<Result<Vec<String>, ApiError>>;
+
+/// Where it is told what reading the configuration again has changed, or what is wrong with it.
+pub type ReloadReply = oneshot::Sender<Result<Reloaded, ApiError>>;
 
 /// A cheap handle on a running daemon.
 #[derive(Debug, Clone)]
@@ -42,12 +48,13 @@ impl DaemonHandle {
         Self { commands, board, version: std::sync::Arc::new(version) }
     }
 
-    /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names.
+    /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names. A reason is
+    /// recorded with the sessions they open until they go down, instead of the configured one.
     ///
     /// # Errors
     /// A selector that picks nothing, or a daemon that is stopping.
-    pub async fn up(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
-        self.ask(|reply| DaemonCommand::Up(select, reply)).await
+    pub async fn up(&self, select: Vec<String>, reason: Option<String>) -> Result<Vec<String>, ApiError> {
+        self.ask(|reply| DaemonCommand::Up(select, reason, reply)).await
     }
 
     /// Wants the picked tunnels down; no selector means all.
@@ -64,6 +71,14 @@ impl DaemonHandle {
     /// As [`Self::up`].
     pub async fn restart(&self, select: Vec<String>) -> Result<Vec<String>, ApiError> {
         self.ask(|reply| DaemonCommand::Restart(select, reply)).await
+    }
+
+    /// Reads the configuration again, and answers with what has changed once it is applied.
+    ///
+    /// # Errors
+    /// The configuration is invalid, and the one before stays in force; or the daemon is stopping.
+    pub async fn reload(&self) -> Result<Reloaded, ApiError> {
+        self.ask(DaemonCommand::Reload).await
     }
 
     /// Asks the daemon to stop; answers when the wish is accepted.
@@ -91,12 +106,21 @@ impl DaemonHandle {
         self.board.subscribe()
     }
 
-    /// Which daemon this is.
-    pub fn version(&self) -> &DaemonVersion {
-        &self.version
+    /// The report on the last edit of the configuration, if it was rejected.
+    pub fn config_error(&self) -> Option<String> {
+        self.board.config().error
     }
 
-    async fn ask(&self, command: impl FnOnce(Reply) -> DaemonCommand) -> Result<Vec<String>, ApiError> {
+    /// Which daemon this is, and what it runs with.
+    pub fn version(&self) -> DaemonVersion {
+        let ConfigState { loaded, error } = self.board.config();
+        DaemonVersion { config_loaded: Some(loaded), config_error: error, ..(*self.version).clone() }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, ApiError>>) -> DaemonCommand,
+    ) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?

@@ -16,6 +16,7 @@ pub mod aws;
 mod claim;
 mod clock;
 pub mod config;
+mod config_source;
 mod daemon;
 mod handle;
 mod ipc;

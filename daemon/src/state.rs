@@ -104,6 +104,11 @@ impl StateFile {
         self.0.changed.notify_one();
     }
 
+    /// Forgets what was wanted of the other tunnels: names would pile up over the years.
+    pub(crate) fn keep_wanted(&self, is_known: impl Fn(&str) -> bool) {
+        self.lock().content.wanted.retain(|name, _| is_known(name));
+    }
+
     /// Notes that a session exists, and is in use.
     pub(crate) fn session_opened(&self, id: &str, record: SessionRecord) {
         self.lock().content.sessions.insert(id.to_owned(), record);

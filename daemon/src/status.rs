@@ -4,12 +4,13 @@
 //! broadcast. Byte and connection counters are atomics that the forwarding tasks bump without asking
 //! anybody; they are read when somebody looks. The board decides nothing.
 
+use crate::clock;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
-use tunnels_api::{DaemonEvent, TunnelStatus};
+use tunnels_api::{DaemonEvent, Timestamp, TunnelStatus};
 
 /// How many events a slow subscriber may lag behind. One that lags more gets a new snapshot instead,
 /// so the number only bounds memory: 1 000 tunnels that all change state once still fit.
@@ -95,8 +96,19 @@ impl Drop for StreamGuard {
 pub struct Subscription {
     /// All tunnels at the moment of subscribing.
     pub snapshot: Vec<TunnelStatus>,
+    /// The report on the last edit of the configuration, if it was rejected.
+    pub config_error: Option<String>,
     /// What happened since. On `Lagged`, ask for a new snapshot.
     pub events: broadcast::Receiver<DaemonEvent>,
+}
+
+/// How the configuration in force came to be.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfigState {
+    /// When it was read.
+    pub(crate) loaded: Timestamp,
+    /// The report on a later edit that was rejected.
+    pub(crate) error: Option<String>,
 }
 
 /// The board itself: a cheap handle.
@@ -107,12 +119,32 @@ pub struct StatusBoard {
 
 #[derive(Debug)]
 struct Shared {
-    entries: Mutex<Vec<Entry>>,
+    board: Mutex<Board>,
     events: broadcast::Sender<DaemonEvent>,
 }
 
 #[derive(Debug)]
+struct Board {
+    entries: Vec<Entry>,
+    config: ConfigState,
+    /// The next entry's.
+    next_slot: u64,
+}
+
+impl Board {
+    fn live(&self) -> Vec<TunnelStatus> {
+        self.entries.iter().map(Entry::live).collect()
+    }
+}
+
+/// An entry's place, given to its only writer. A tunnel that left the configuration may still be ending while
+/// another of its name is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot(u64);
+
+#[derive(Debug)]
 struct Entry {
+    slot: Slot,
     status: TunnelStatus,
     gauges: Arc<Gauges>,
     /// Byte counters at the last sample, for the rates.
@@ -125,6 +157,19 @@ impl Entry {
         self.gauges.fill(&mut status);
         status
     }
+
+    fn sample(&mut self, now: Instant) {
+        let gauges = &self.gauges;
+        let (old_in, old_out, then) = self.sampled;
+        let (new_in, new_out) = (gauges.bytes_in.load(Relaxed), gauges.bytes_out.load(Relaxed));
+        let micros = now.saturating_duration_since(then).as_micros().max(1);
+        let rate = |new: u64, old: u64| {
+            u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros).unwrap_or(u64::MAX)
+        };
+        gauges.rate_in.store(rate(new_in, old_in), Relaxed);
+        gauges.rate_out.store(rate(new_out, old_out), Relaxed);
+        self.sampled = (new_in, new_out, now);
+    }
 }
 
 impl Default for StatusBoard {
@@ -134,67 +179,106 @@ impl Default for StatusBoard {
 }
 
 impl StatusBoard {
-    /// An empty board.
+    /// An empty board, its configuration read just now.
     pub fn new() -> Self {
-        Self {
-            shared: Arc::new(Shared { entries: Mutex::new(Vec::new()), events: broadcast::Sender::new(EVENT_BACKLOG) }),
-        }
+        let config = ConfigState { loaded: clock::timestamp(), error: None };
+        let board = Board { entries: Vec::new(), config, next_slot: 0 };
+        Self { shared: Arc::new(Shared { board: Mutex::new(board), events: broadcast::Sender::new(EVENT_BACKLOG) }) }
     }
 
     /// All tunnels in the order of the configuration.
     pub fn tunnels(&self) -> Vec<TunnelStatus> {
-        lock(&self.shared.entries).iter().map(Entry::live).collect()
+        self.lock().live()
     }
 
     /// One tunnel by its exact name.
     pub fn tunnel(&self, name: &str) -> Option<TunnelStatus> {
-        lock(&self.shared.entries).iter().find(|entry| entry.status.name == name).map(Entry::live)
+        self.lock().entries.iter().find(|entry| entry.status.name == name).map(Entry::live)
     }
 
     /// Everything there is now and everything that happens after it.
     pub fn subscribe(&self) -> Subscription {
-        // Under the lock that `publish` holds while it sends: nothing falls between the two.
-        let entries = lock(&self.shared.entries);
-        Subscription { events: self.shared.events.subscribe(), snapshot: entries.iter().map(Entry::live).collect() }
+        // Under the lock that is held while anything is sent: nothing falls between the two.
+        let board = self.lock();
+        Subscription {
+            events: self.shared.events.subscribe(),
+            snapshot: board.live(),
+            config_error: board.config.error.clone(),
+        }
     }
 
-    /// Adds a tunnel at the end of the board.
-    pub(crate) fn add(&self, status: TunnelStatus, gauges: Arc<Gauges>, now: Instant) {
-        let mut entries = lock(&self.shared.entries);
-        let entry = Entry { status, gauges, sampled: (0, 0, now) };
+    /// How the configuration in force came to be.
+    pub(crate) fn config(&self) -> ConfigState {
+        self.lock().config.clone()
+    }
+
+    /// Adds a tunnel at the end of the board; the slot is for the tunnel's own task.
+    pub(crate) fn add(&self, status: TunnelStatus, gauges: Arc<Gauges>, now: Instant) -> Slot {
+        let mut board = self.lock();
+        let slot = Slot(board.next_slot);
+        board.next_slot += 1;
+        let entry = Entry { slot, status, gauges, sampled: (0, 0, now) };
         self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
-        entries.push(entry);
+        board.entries.push(entry);
+        slot
     }
 
-    /// Replaces the status of a tunnel that is on the board; called by its own task only.
-    pub(crate) fn publish(&self, status: TunnelStatus) {
-        let mut entries = lock(&self.shared.entries);
-        if let Some(entry) = entries.iter_mut().find(|entry| entry.status.name == status.name) {
+    /// Replaces the status in a slot; called by its own task only. One that is off the board stays off.
+    pub(crate) fn publish(&self, slot: Slot, status: TunnelStatus) {
+        let mut board = self.lock();
+        if let Some(entry) = board.entries.iter_mut().find(|entry| entry.slot == slot) {
             entry.status = status;
             self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         }
     }
 
+    /// Takes a tunnel off the board, whatever its task still does.
+    pub(crate) fn remove(&self, name: &str) {
+        let mut board = self.lock();
+        let before = board.entries.len();
+        board.entries.retain(|entry| entry.status.name != name);
+        if board.entries.len() < before {
+            self.send(DaemonEvent::TunnelRemoved { name: name.to_owned() });
+        }
+    }
+
+    /// A changed configuration is in force: `order` is that of its tunnels.
+    pub(crate) fn config_loaded(&self, order: &[&str]) {
+        let mut board = self.lock();
+        let place = |name: &str| order.iter().position(|known| *known == name);
+        board.entries.sort_by_cached_key(|entry| place(&entry.status.name).unwrap_or(usize::MAX));
+        board.config = ConfigState { loaded: clock::timestamp(), error: None };
+        self.send(DaemonEvent::ConfigReloaded);
+        // Which tunnel stands where is in no other event.
+        self.send(DaemonEvent::Snapshot { tunnels: board.live(), config_error: None });
+    }
+
+    /// An edit was rejected; says whether that is news.
+    pub(crate) fn config_rejected(&self, report: String) -> bool {
+        let mut board = self.lock();
+        if board.config.error.as_ref() == Some(&report) {
+            return false;
+        }
+        board.config.error = Some(report.clone());
+        self.send(DaemonEvent::ConfigRejected { report });
+        true
+    }
+
     /// Tells every subscriber something that is not about one tunnel.
     pub(crate) fn announce(&self, event: DaemonEvent) {
-        let _entries = lock(&self.shared.entries);
+        let _board = self.lock();
         self.send(event);
     }
 
     /// Turns the byte counters into rates; called about once a second.
     pub(crate) fn sample(&self, now: Instant) {
-        for entry in &mut *lock(&self.shared.entries) {
-            let gauges = &entry.gauges;
-            let (old_in, old_out, then) = entry.sampled;
-            let (new_in, new_out) = (gauges.bytes_in.load(Relaxed), gauges.bytes_out.load(Relaxed));
-            let micros = now.saturating_duration_since(then).as_micros().max(1);
-            let rate = |new: u64, old: u64| {
-                u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros).unwrap_or(u64::MAX)
-            };
-            gauges.rate_in.store(rate(new_in, old_in), Relaxed);
-            gauges.rate_out.store(rate(new_out, old_out), Relaxed);
-            entry.sampled = (new_in, new_out, now);
+        for entry in &mut self.lock().entries {
+            entry.sample(now);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        lock(&self.shared.board)
     }
 
     fn send(&self, event: DaemonEvent) {

@@ -2,41 +2,92 @@
 //!
 //! Owns the handles. It awaits nothing: a tunnel's own trouble never reaches another.
 
-use crate::config::Config;
+use crate::config::{Config, ConfigChange, TunnelConfig, diff};
 use crate::tunnel::{Busy, Surroundings, TunnelHandle};
 use futures_util::future::join_all;
-use std::sync::Arc;
 use std::time::Duration;
-use tunnels_api::{ApiError, ErrorCode, Selector, TargetState};
+use tokio::task::JoinSet;
+use tunnels_api::{ApiError, ErrorCode, Reloaded, Selector, TargetState};
 
 #[derive(Debug)]
 pub(crate) struct Supervisor {
+    config: Config,
+    /// In the order of the configuration.
     tunnels: Vec<TunnelHandle>,
+    /// Tunnels that have left the configuration and let their connections come to an end.
+    leaving: JoinSet<()>,
     around: Surroundings,
 }
 
 impl Supervisor {
     /// Starts a task for every tunnel; those that were wanted when the last daemon ended come up.
     pub(crate) fn new(config: Config, around: Surroundings) -> Self {
-        let tunnels = config
-            .tunnels
-            .into_iter()
-            .map(|tunnel| {
-                let mut handle = TunnelHandle::spawn(Arc::new(tunnel), around.clone());
-                if around.state.wanted(&handle.config().name) == Some(TargetState::Up) {
-                    // Its queue is empty: it has just been made.
-                    let _ = handle.up();
-                }
-                handle
-            })
-            .collect();
-        Self { tunnels, around }
+        around.state.keep_wanted(|name| config.tunnels.iter().any(|tunnel| tunnel.name == name));
+        let mut supervisor = Self { tunnels: Vec::new(), leaving: JoinSet::new(), around, config };
+        for tunnel in supervisor.config.tunnels.clone() {
+            let wanted = supervisor.around.state.wanted(&tunnel.name).unwrap_or(TargetState::Down);
+            supervisor.add(tunnel, wanted);
+        }
+        supervisor
     }
 
-    /// Wants tunnels up; none named means all with `auto`.
-    pub(crate) fn up(&mut self, select: &[String]) -> Result<Vec<String>, ApiError> {
+    /// Applies an edit by its differences; tunnels that it does not touch do not notice.
+    pub(crate) fn apply(&mut self, next: Config) -> Reloaded {
+        while self.leaving.try_join_next().is_some() {}
+        let mut done = Reloaded::default();
+        for change in diff(&self.config, &next) {
+            match change {
+                ConfigChange::Add(tunnel) => {
+                    done.added.push(tunnel.name.clone());
+                    // What was wanted of one that left and is back still holds. `protected` means: not without
+                    // being asked.
+                    let by_itself = if tunnel.auto && !tunnel.protected { TargetState::Up } else { TargetState::Down };
+                    let wanted = self.around.state.wanted(&tunnel.name).unwrap_or(by_itself);
+                    self.add(tunnel, wanted);
+                }
+                ConfigChange::Remove(name) => {
+                    self.remove(&name);
+                    done.removed.push(name);
+                }
+                ConfigChange::Update(tunnel, impact) => {
+                    let Some(handle) = self.tunnels.iter().find(|handle| handle.config().name == tunnel.name) else {
+                        continue;
+                    };
+                    done.changed.push(tunnel.name.clone());
+                    if impact.restarts() && handle.wanted() == TargetState::Up {
+                        done.restarted.push(tunnel.name.clone());
+                    }
+                    handle.reconfigure(tunnel);
+                }
+            }
+        }
+        self.config = next;
+        let order: Vec<&str> = self.config.tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
+        self.tunnels.sort_by_key(|handle| order.iter().position(|name| *name == handle.config().name));
+        self.around.board.config_loaded(&order);
+        done
+    }
+
+    fn add(&mut self, tunnel: TunnelConfig, wanted: TargetState) {
+        let mut handle = TunnelHandle::spawn(tunnel, self.around.clone());
+        if wanted == TargetState::Up {
+            // Its queue is empty: it has just been made.
+            let _ = handle.up(None);
+        }
+        self.tunnels.push(handle);
+    }
+
+    fn remove(&mut self, name: &str) {
+        let Some(at) = self.tunnels.iter().position(|handle| handle.config().name == name) else { return };
+        let handle = self.tunnels.remove(at);
+        self.around.board.remove(name);
+        self.leaving.spawn(handle.stop(self.around.drain));
+    }
+
+    /// Wants tunnels up; none named means all with `auto`. A reason is recorded with their sessions.
+    pub(crate) fn up(&mut self, select: &[String], reason: Option<&str>) -> Result<Vec<String>, ApiError> {
         let bare = select.is_empty();
-        self.each(select, |handle| !bare || handle.config().auto, TunnelHandle::up)
+        self.each(select, |handle| !bare || handle.config().auto, |handle| handle.up(reason))
     }
 
     /// Wants tunnels down; none named means all.
@@ -53,6 +104,7 @@ impl Supervisor {
     /// Ends all tunnels side by side; returns when their sessions are terminated.
     pub(crate) async fn stop(self, drain: Duration) {
         join_all(self.tunnels.into_iter().map(|handle| handle.stop(drain))).await;
+        self.leaving.join_all().await;
     }
 
     fn each(
@@ -61,11 +113,8 @@ impl Supervisor {
         included: impl Fn(&TunnelHandle) -> bool,
         act: impl Fn(&mut TunnelHandle) -> Result<(), Busy>,
     ) -> Result<Vec<String>, ApiError> {
-        let known: Vec<(&str, &[String])> = self
-            .tunnels
-            .iter()
-            .map(|handle| (handle.config().name.as_str(), handle.config().groups.as_slice()))
-            .collect();
+        let known: Vec<(&str, &[String])> =
+            self.config.tunnels.iter().map(|tunnel| (tunnel.name.as_str(), tunnel.groups.as_slice())).collect();
         let picked: Vec<String> = Selector::pick(select, &known)
             .map_err(|error| {
                 let hint = error.similar.as_ref().map_or_else(

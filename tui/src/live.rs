@@ -39,7 +39,7 @@ pub async fn screen(client: Client, select: &[String], color: bool) -> io::Resul
                 News::Lost(_) => lost = true,
             },
             _ = refresh.tick() => {
-                if !lost && let Ok(Tunnels { tunnels }) = client.tunnels().await {
+                if !lost && let Ok(Tunnels { tunnels, .. }) = client.tunnels().await {
                     model.replace(tunnels);
                 }
             }
@@ -92,7 +92,7 @@ pub async fn json_lines(client: Client, select: &[String], out: &mut impl Write)
         if let News::Event(event) = connection.next().await
             && !model.apply(event).is_empty()
         {
-            let tunnels = Tunnels { tunnels: model.tunnels().to_vec() };
+            let tunnels = Tunnels { tunnels: model.tunnels().to_vec(), config_error: None };
             writeln!(out, "{}", serde_json::to_string(&tunnels)?)?;
             out.flush()?;
         }

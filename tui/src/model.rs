@@ -40,7 +40,7 @@ impl Model {
     /// Takes a piece of news; returns the tunnels whose state it changed.
     pub fn apply(&mut self, event: DaemonEvent) -> Vec<Change> {
         match event {
-            DaemonEvent::Snapshot { tunnels } => self.replace(tunnels),
+            DaemonEvent::Snapshot { tunnels, .. } => self.replace(tunnels),
             DaemonEvent::TunnelChanged { tunnel } => self.put(tunnel).into_iter().collect(),
             DaemonEvent::TunnelRemoved { name } => self.remove(&name).into_iter().collect(),
             _ => Vec::new(),
@@ -105,7 +105,7 @@ mod tests {
 
     fn snapshot(states: &[(&str, TunnelState)]) -> DaemonEvent {
         let tunnels = states.iter().map(|(name, state)| status(name, *state)).collect();
-        DaemonEvent::Snapshot { tunnels }
+        DaemonEvent::Snapshot { tunnels, config_error: None }
     }
 
     fn told(changes: &[Change]) -> Vec<(&str, Option<TunnelState>, Option<TunnelState>)> {

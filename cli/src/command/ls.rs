@@ -28,7 +28,7 @@ impl Ls {
         block_on(async {
             let link = Link::new(config)?;
             let client = link.running().await?;
-            let Tunnels { mut tunnels } = client.tunnels().await?;
+            let Tunnels { mut tunnels, config_error } = client.tunnels().await?;
             let names = link.explained(async { pick(&self.select, &tunnels) }).await?;
             if self.watch {
                 return tokio::select! {
@@ -40,7 +40,7 @@ impl Ls {
             }
             tunnels.retain(|tunnel| names.contains(&tunnel.name));
             if self.json {
-                output::print_json(&Tunnels { tunnels })?;
+                output::print_json(&Tunnels { tunnels, config_error })?;
             } else {
                 output::print(&table::render(&tunnels, Timestamp::now(), output::look()))?;
             }

@@ -8,7 +8,7 @@ use crate::{duration, output, protection};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
-use tunnels_api::{ApiError, Client, Timestamp};
+use tunnels_api::{ApiError, Client, SelectRequest, Timestamp};
 
 /// Without `--wait`, how long to look whether it works out; what still opens then counts as done.
 const GLANCE: Duration = Duration::from_secs(2);
@@ -32,6 +32,10 @@ pub(crate) struct Up {
     /// Bring protected tunnels up without asking
     #[arg(long, short)]
     yes: bool,
+    /// Recorded by AWS with every session opened until the tunnels go down, instead of the configured
+    /// reason; protected tunnels then come up without asking
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     /// Stay, tell each change, and take the tunnels down on ctrl-C
     #[arg(long)]
     attach: bool,
@@ -43,11 +47,13 @@ impl Up {
             let link = Link::new(config)?;
             let client = link.started().await?;
             let mut follower = Follower::subscribe(client).await?;
-            if !self.yes {
-                let guarded = async { protection::guarded(&self.select, follower.tunnels()) };
+            let request = SelectRequest { select: self.select.clone(), reason: self.reason };
+            // Whoever gives a reason knows what they ask for.
+            if !self.yes && request.reason.is_none() {
+                let guarded = async { protection::guarded(&request.select, follower.tunnels()) };
                 protection::confirm(&link.explained(guarded).await?)?;
             }
-            let names = link.explained(client.up(&self.select)).await?.tunnels;
+            let names = link.explained(client.up(&request)).await?.tunnels;
             if names.is_empty() {
                 output::say("no tunnel has `auto`: name those to bring up");
                 return Ok(Exit::Done);

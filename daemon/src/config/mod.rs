@@ -3,6 +3,7 @@
 //! Owns the meaning of every key and the messages about wrong ones. It knows nothing of running tunnels.
 
 mod diagnostic;
+mod diff;
 mod keys;
 mod load;
 mod model;
@@ -11,6 +12,7 @@ mod value;
 mod watch;
 
 pub use diagnostic::{ConfigError, ConfigErrors};
+pub use diff::{ConfigChange, Impact, diff};
 pub use load::{find, load, parse};
 pub use model::{Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
 pub use watch::{WatchError, Watcher};

@@ -76,7 +76,7 @@ impl fmt::Display for Remote {
 }
 
 /// Where a tunnel listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LocalAddr {
     /// A bare port: `127.0.0.1` and, where the machine has it, `::1`.
     Loopback(u16),

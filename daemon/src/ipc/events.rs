@@ -46,9 +46,9 @@ impl Reader {
     }
 
     fn subscribe(&mut self) -> DaemonEvent {
-        let Subscription { snapshot, events } = self.served.daemon.subscribe();
+        let Subscription { snapshot, config_error, events } = self.served.daemon.subscribe();
         self.events = Some(events);
-        DaemonEvent::Snapshot { tunnels: snapshot }
+        DaemonEvent::Snapshot { tunnels: snapshot, config_error }
     }
 }
 

@@ -17,8 +17,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{
-    Accepted, ApiError, DaemonVersion, ErrorBody, ErrorCode, SelectRequest, StopRequest, TargetState, TunnelState,
-    TunnelStatus, Tunnels,
+    Accepted, ApiError, DaemonVersion, ErrorBody, ErrorCode, Reloaded, SelectRequest, StopRequest, TargetState,
+    TunnelState, TunnelStatus, Tunnels, UpRequest,
 };
 
 /// What every route can reach.
@@ -38,6 +38,7 @@ pub(super) fn router(daemon: DaemonHandle, shutdown: CancellationToken) -> Route
         .route("/v1/up", post(up))
         .route("/v1/down", post(down))
         .route("/v1/events", get(events::events))
+        .route("/v1/reload", post(reload))
         .route("/v1/stop", post(stop))
         .route("/v1/version", get(version))
         .route("/healthz", get(async || "ok\n"))
@@ -73,16 +74,17 @@ impl IntoResponse for Failure {
 type Answer<T> = Result<Json<T>, Failure>;
 
 async fn tunnels(State(served): State<Served>) -> Json<Tunnels> {
-    Json(Tunnels { tunnels: served.daemon.tunnels() })
+    Json(Tunnels { tunnels: served.daemon.tunnels(), config_error: served.daemon.config_error() })
 }
 
 async fn tunnel(State(served): State<Served>, Path(name): Path<String>) -> Answer<TunnelStatus> {
     Ok(Json(existing(&served.daemon, &name)?))
 }
 
-async fn tunnel_up(State(served): State<Served>, Path(name): Path<String>) -> Answer<Accepted> {
+async fn tunnel_up(State(served): State<Served>, Path(name): Path<String>, body: Bytes) -> Answer<Accepted> {
     existing(&served.daemon, &name)?;
-    accepted(served.daemon.up(vec![name]).await)
+    let UpRequest { reason } = read(&body)?;
+    accepted(served.daemon.up(vec![name], checked_reason(reason)?).await)
 }
 
 async fn tunnel_down(State(served): State<Served>, Path(name): Path<String>) -> Answer<Accepted> {
@@ -96,13 +98,20 @@ async fn tunnel_restart(State(served): State<Served>, Path(name): Path<String>) 
 }
 
 async fn up(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
-    let SelectRequest { select } = read(&body)?;
-    accepted(served.daemon.up(select).await)
+    let SelectRequest { select, reason } = read(&body)?;
+    accepted(served.daemon.up(select, checked_reason(reason)?).await)
 }
 
 async fn down(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
-    let SelectRequest { select } = read(&body)?;
+    let SelectRequest { select, reason } = read(&body)?;
+    if reason.is_some() {
+        return Err(ApiError::new(ErrorCode::Usage, "`reason` is for `up` only").into());
+    }
     accepted(served.daemon.down(select).await)
+}
+
+async fn reload(State(served): State<Served>) -> Answer<Reloaded> {
+    Ok(Json(served.daemon.reload().await?))
 }
 
 async fn stop(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
@@ -112,7 +121,7 @@ async fn stop(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
 }
 
 async fn version(State(served): State<Served>) -> Json<DaemonVersion> {
-    Json(served.daemon.version().clone())
+    Json(served.daemon.version())
 }
 
 /// 200 when everything that should be up is: for health checks of containers and for CI.
@@ -142,6 +151,17 @@ fn existing(daemon: &DaemonHandle, name: &str) -> Result<TunnelStatus, ApiError>
         ApiError::new(ErrorCode::NoSuchTunnel, format!("no tunnel is named `{name}`"))
             .with_hint("`tunnels ls` shows the names")
     })
+}
+
+/// What AWS takes as the reason of a session (docs/protocol.md §1.2).
+fn checked_reason(reason: Option<String>) -> Result<Option<String>, ApiError> {
+    match reason.as_ref().map(|reason| reason.chars().count()) {
+        None | Some(1..=256) => Ok(reason),
+        Some(length) => {
+            let text = format!("AWS takes a reason of 1 to 256 characters, and this one has {length}");
+            Err(ApiError::new(ErrorCode::Usage, text))
+        }
+    }
 }
 
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {

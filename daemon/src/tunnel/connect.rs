@@ -3,6 +3,7 @@
 //!
 //! Makes the calls in their order and says what failed. It never tries again by itself.
 
+use super::Surroundings;
 use super::cause::{DownCause, Retry};
 use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession};
 use crate::config::TunnelConfig;
@@ -13,6 +14,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use tunnels_api::CauseKind;
 
 /// For name lookup, TCP, TLS and upgrade together. A network that needs longer will not carry a database.
@@ -38,7 +40,12 @@ pub(super) struct Connector {
 /// A session that is open.
 #[derive(Debug, Clone)]
 pub(super) struct Live {
+    /// Who opened it, and so whose credentials and region resume and end it: the tunnel's configuration may
+    /// have changed since.
+    pub(super) by: Arc<Connector>,
     pub(super) session: Session,
+    /// The connections that use it.
+    pub(super) users: TaskTracker,
     pub(super) id: String,
     pub(super) target: String,
     pub(super) region: String,
@@ -75,12 +82,13 @@ fn gone(message: &str) -> DownCause {
 }
 
 impl Connector {
-    pub(super) fn new(tunnel: Arc<TunnelConfig>, aws: Arc<dyn AwsConnector>, tls: Tls, state: StateFile) -> Self {
-        Self { tunnel, aws, tls, state, api: Mutex::new(None) }
+    pub(super) fn new(tunnel: Arc<TunnelConfig>, around: &Surroundings) -> Arc<Self> {
+        let Surroundings { aws, tls, state, .. } = around.clone();
+        Arc::new(Self { tunnel, aws, tls, state, api: Mutex::new(None) })
     }
 
     /// Opens a session: the first candidate that is online carries it.
-    pub(super) async fn start(&self) -> Result<Live, DownCause> {
+    pub(super) async fn start(self: &Arc<Self>) -> Result<Live, DownCause> {
         let api = self.api().await?;
         let mut failure = None;
         for candidate in &self.tunnel.targets {
@@ -103,7 +111,7 @@ impl Connector {
         Err(failure.unwrap_or_else(|| DownCause::new(CauseKind::Config, Retry::Never, "no target is configured")))
     }
 
-    async fn start_on(&self, api: &dyn SsmApi, candidate: &Candidate) -> Result<Live, DownCause> {
+    async fn start_on(self: &Arc<Self>, api: &dyn SsmApi, candidate: &Candidate) -> Result<Live, DownCause> {
         let nodes = match self.noting_login(candidate.resolve(api).await)? {
             Resolved::Nodes(nodes) => nodes,
             Resolved::Nothing => {
@@ -126,7 +134,7 @@ impl Connector {
         Err(failure.unwrap_or_else(|| gone("")))
     }
 
-    async fn start_at(&self, api: &dyn SsmApi, target: String) -> Result<Live, DownCause> {
+    async fn start_at(self: &Arc<Self>, api: &dyn SsmApi, target: String) -> Result<Live, DownCause> {
         let request = request(&self.tunnel, target.clone());
         let grant = self.noting_login(api.start_session(request).await)?;
         let id = grant.session_id.clone();
@@ -145,7 +153,12 @@ impl Connector {
         }
     }
 
-    async fn establish(&self, api: &dyn SsmApi, grant: SessionGrant, target: String) -> Result<Live, DownCause> {
+    async fn establish(
+        self: &Arc<Self>,
+        api: &dyn SsmApi,
+        grant: SessionGrant,
+        target: String,
+    ) -> Result<Live, DownCause> {
         let url = stream_url(api, &grant.stream_url)?;
         let transport = self.websocket(api, &url).await?;
         let session = Session::client(ssm_proto::Config::default());
@@ -155,7 +168,15 @@ impl Connector {
             return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
         };
         outcome?;
-        Ok(Live { session, id: grant.session_id, target, region: api.region(), url })
+        Ok(Live {
+            by: Arc::clone(self),
+            session,
+            users: TaskTracker::new(),
+            id: grant.session_id,
+            target,
+            region: api.region(),
+            url,
+        })
     }
 
     /// Gets a new websocket for a session whose own was lost. That something is heard on it is seen by the
@@ -177,7 +198,7 @@ impl Connector {
         Ok(url)
     }
 
-    /// Ends a session: the agent is told on the channel, the service by a call (docs/protocol.md §6.8).
+    /// Ends a session that this one opened: the agent is told on the channel, the service by a call (docs/protocol.md §6.8).
     pub(super) async fn end(&self, live: Live) {
         // If the call does not work it is tried again later, by this daemon or the next.
         let _leaving = self.state.leaving(&live.id);
@@ -255,6 +276,21 @@ impl Connector {
 }
 
 impl Live {
+    /// Lets its connections come to their end, for `patience` at most, then ends it.
+    pub(super) async fn retire(self, patience: impl Future<Output = ()>) {
+        self.users.close();
+        tokio::select! {
+            () = self.users.wait() => {}
+            () = patience => tracing::info!(session = self.id, "its connections are still open; they are reset"),
+        }
+        self.end().await;
+    }
+
+    /// Ends it at once.
+    pub(super) async fn end(self) {
+        Arc::clone(&self.by).end(self).await;
+    }
+
     /// Takes over where the data channel is now.
     pub(super) fn moved_to(&mut self, url: StreamUrl) {
         self.url = url;

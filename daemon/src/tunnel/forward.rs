@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// So many connections of a tunnel may wait at a time, each for as long as `hold` says. A pool of a hundred
 /// that comes back after a sleep fits more than twice; a program that connects in a loop while nothing
@@ -24,15 +26,30 @@ const HELD_MOST: usize = 256;
 pub(super) struct Gate {
     pub(super) admission: Admission,
     /// The session to use with [`Admission::Pass`].
-    pub(super) session: Option<Session>,
+    pub(super) carrier: Option<Carrier>,
     /// The remote is known to answer, so a first answer is no news.
     pub(super) ready: bool,
+    /// How long a connection may wait here.
+    pub(super) hold: Duration,
 }
 
 impl Gate {
-    pub(super) fn closed() -> Self {
-        Self { admission: Admission::Refuse, session: None, ready: false }
+    pub(super) fn closed(hold: Duration) -> Self {
+        Self { admission: Admission::Refuse, carrier: None, ready: false, hold }
     }
+}
+
+/// A session, and the connections that use it.
+#[derive(Debug, Clone)]
+pub(super) struct Carrier {
+    pub(super) session: Session,
+    pub(super) users: TaskTracker,
+}
+
+/// A stream; as long as it lives its session has a user.
+struct Admitted {
+    stream: MuxStream,
+    _user: TaskTrackerToken,
 }
 
 /// What a connection tells the tunnel's task.
@@ -55,7 +72,6 @@ pub(super) struct Shared {
     pub(super) gate: watch::Receiver<Gate>,
     pub(super) news: mpsc::Sender<News>,
     pub(super) gauges: Arc<Gauges>,
-    pub(super) hold: Duration,
     held: Arc<Semaphore>,
 }
 
@@ -73,13 +89,8 @@ enum Refused {
 }
 
 impl Shared {
-    pub(super) fn new(
-        gate: watch::Receiver<Gate>,
-        news: mpsc::Sender<News>,
-        gauges: Arc<Gauges>,
-        hold: Duration,
-    ) -> Self {
-        Self { gate, news, gauges, hold, held: Arc::new(Semaphore::new(HELD_MOST)) }
+    pub(super) fn new(gate: watch::Receiver<Gate>, news: mpsc::Sender<News>, gauges: Arc<Gauges>) -> Self {
+        Self { gate, news, gauges, held: Arc::new(Semaphore::new(HELD_MOST)) }
     }
 
     async fn tell(&self, news: News) {
@@ -92,13 +103,14 @@ impl Shared {
 pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
     let guard = shared.gauges.stream();
     shared.tell(News::StreamsChanged).await;
+    let hold = shared.gate.borrow().hold;
     let admission = tokio::select! {
         // Both are cancel-safe: one waits at the gate, where a stream that is not taken closes, the other looks.
-        admission = timeout(shared.hold, admitted(&mut shared)) => admission.unwrap_or(Err(Refused::TimeUp)),
+        admission = timeout(hold, admitted(&mut shared)) => admission.unwrap_or(Err(Refused::TimeUp)),
         () = gone(&local) => Err(Refused::Gone),
     };
     let ended = match admission {
-        Ok(remote) => {
+        Ok(Admitted { stream, _user }) => {
             let news = shared.news.clone();
             let gate = shared.gate.clone();
             let on_answer = move || {
@@ -107,10 +119,10 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
                     let _ = news.try_send(News::Answered);
                 }
             };
-            Some(relay::relay(local, remote, &shared.gauges, on_answer).await)
+            Some(relay::relay(local, stream, &shared.gauges, on_answer).await)
         }
         Err(refused) => {
-            tracing::debug!(?refused, hold = ?shared.hold, "connection reset");
+            tracing::debug!(?refused, ?hold, "connection reset");
             drop(local);
             None
         }
@@ -124,19 +136,22 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
 }
 
 /// Waits at the gate.
-async fn admitted(shared: &mut Shared) -> Result<MuxStream, Refused> {
+async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
     let held = Arc::clone(&shared.held);
     let mut place = None;
     loop {
         let gate = shared.gate.borrow_and_update().clone();
-        match (gate.admission, gate.session) {
+        match (gate.admission, gate.carrier) {
             (Admission::Refuse, _) => return Err(Refused::Shut),
             (Admission::Wake, _) => shared.news.send(News::SessionWanted).await.map_err(|_| Refused::Shut)?,
-            (Admission::Pass, Some(session)) => match session.open_stream().await {
-                Ok(stream) => return Ok(stream),
-                // It ended just now; the gate is about to change.
-                Err(error) => tracing::debug!(%error, "no stream to be had"),
-            },
+            (Admission::Pass, Some(Carrier { session, users })) => {
+                let user = users.token();
+                match session.open_stream().await {
+                    Ok(stream) => return Ok(Admitted { stream, _user: user }),
+                    // It ended just now; the gate is about to change.
+                    Err(error) => tracing::debug!(%error, "no stream to be had"),
+                }
+            }
             (Admission::Hold | Admission::Pass, _) => {}
         }
         if place.is_none() {
@@ -171,9 +186,9 @@ mod tests {
 
     /// A gate that holds for longer than any test takes.
     fn holding() -> (watch::Sender<Gate>, mpsc::Receiver<News>, Shared) {
-        let (gate, at_gate) = watch::channel(Gate { admission: Admission::Hold, ..Gate::closed() });
+        let (gate, at_gate) = watch::channel(Gate { admission: Admission::Hold, ..Gate::closed(PATIENCE * 10) });
         let (news, told) = mpsc::channel(4 * HELD_MOST);
-        (gate, told, Shared::new(at_gate, news, Arc::default(), PATIENCE * 10))
+        (gate, told, Shared::new(at_gate, news, Arc::default()))
     }
 
     async fn tcp() -> (TcpStream, LocalStream) {
@@ -222,7 +237,7 @@ mod tests {
         let held = tokio::spawn(forward(local, shared));
         // Long enough for several looks.
         assert!(timeout(Duration::from_millis(500), app.read(&mut [0])).await.is_err(), "it is held");
-        gate.send_replace(Gate::closed());
+        gate.send_replace(Gate::closed(PATIENCE));
         assert_eq!(app.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
         timeout(PATIENCE, held).await.unwrap().unwrap();
         assert!(started.elapsed() < PATIENCE);
@@ -244,10 +259,10 @@ mod tests {
         held.abort_all();
         while held.join_next().await.is_some() {}
         let mut next = shared.clone();
-        gate.send_replace(Gate { admission: Admission::Wake, ..Gate::closed() });
+        gate.send_replace(Gate { admission: Admission::Wake, ..Gate::closed(PATIENCE) });
         let next = tokio::spawn(async move { admitted(&mut next).await.map(drop) });
         assert_eq!(told.recv().await, Some(News::SessionWanted));
-        gate.send_replace(Gate::closed());
+        gate.send_replace(Gate::closed(PATIENCE));
         assert_eq!(next.await.unwrap(), Err(Refused::Shut));
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use event::{Action, Admission, Event, Policy};
 
 use super::backoff::Backoff;
 use super::cause::{DownCause, Retry};
+use crate::config::Impact;
 use phase::Phase;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -138,6 +139,45 @@ impl Lifecycle {
         }
     }
 
+    /// The configuration has changed; what has to be made anew is made anew, and open connections have some
+    /// time to end. A tunnel that had failed is tried again.
+    pub(crate) fn handle_config(&mut self, policy: Policy, impact: Impact, now: Instant) {
+        let was_on_demand = std::mem::replace(&mut self.policy, policy).on_demand;
+        let phase = self.phase;
+        if phase == Phase::Down {
+            return;
+        }
+        if !impact.restarts() {
+            if phase.has_session() {
+                self.rearm_parking(now);
+            } else if phase == Phase::Listening && was_on_demand && !policy.on_demand {
+                self.start();
+            }
+            return;
+        }
+        self.backoff.reset();
+        if phase.has_session() || phase == Phase::Starting {
+            self.forget_session();
+            self.actions.push_back(Action::RetireSession);
+        }
+        if impact.rebind {
+            self.actions.push_back(Action::RetireListener);
+            return self.bind();
+        }
+        match phase {
+            Phase::Listening if was_on_demand && !policy.on_demand => self.start(),
+            // Later; the port comes first, or a connection.
+            Phase::Binding | Phase::PortTaken | Phase::Listening => {}
+            Phase::Probing | Phase::Ready | Phase::Degraded | Phase::Failed if policy.on_demand => {
+                self.enter(Phase::Listening, None);
+            }
+            _ => {
+                self.cause = Some(Cause::new(CauseKind::Config, "the configuration has changed"));
+                self.start();
+            }
+        }
+    }
+
     /// Something happened.
     pub(crate) fn handle_event(&mut self, event: Event, now: Instant) {
         use Phase::{
@@ -194,6 +234,10 @@ impl Lifecycle {
             (Event::ProbeFailed(down), Probing | Degraded | Ready) => self.probe_failed(down, now),
             // Whether it was one connection's bad luck or the remote is gone, the probe will tell.
             (Event::RemoteRefused, Ready) => self.probe(),
+            (Event::ProbeChanged, Probing | Degraded) => {
+                self.probing = false;
+                self.probe();
+            }
             (Event::Streams(count), phase) => {
                 self.streams = count;
                 if phase.has_session() {
@@ -302,10 +346,14 @@ impl Lifecycle {
     }
 
     fn drop_session(&mut self) {
+        self.forget_session();
+        self.actions.push_back(Action::EndSession);
+    }
+
+    fn forget_session(&mut self) {
         self.park_at = None;
         self.probing = false;
         self.answered = false;
-        self.actions.push_back(Action::EndSession);
     }
 
     fn wait(&mut self, phase: Phase, down: DownCause, now: Instant) {

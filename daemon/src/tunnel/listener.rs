@@ -6,6 +6,7 @@
 use super::forward::{Shared, forward};
 use super::local_stream::LocalStream;
 use super::socket_file::SocketFile;
+use super::turns::Turn;
 use crate::config::LocalAddr;
 use crate::sockets;
 use std::future::Future;
@@ -14,7 +15,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -22,10 +22,6 @@ use tunnels_api::{Cause, CauseKind};
 
 /// After an error of `accept` (no descriptors left) a pause, or the loop would spin until one is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// The right to bind the address, which one listener of a tunnel has at a time: at a restart the last holder
-/// of the address is ourselves.
-pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// A bound local address. Dropping it gives the address up and ends the connections.
 #[derive(Debug)]

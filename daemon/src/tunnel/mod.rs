@@ -23,6 +23,7 @@ mod publisher;
 mod relay;
 mod socket_file;
 mod task;
+mod turns;
 
 use crate::aws::AwsConnector;
 use crate::config::TunnelConfig;
@@ -32,9 +33,11 @@ use ssm_session::Tls;
 use std::sync::Arc;
 use std::time::Duration;
 use task::TunnelTask;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tunnels_api::TargetState;
+
+pub(crate) use turns::Turns;
 
 /// The supervisor sends a command per user's wish and waits for none; a tunnel takes them at once, so more
 /// than this in a row are a script gone wild, or a task that is gone. They are refused, not lost.
@@ -43,7 +46,8 @@ const COMMAND_QUEUE: usize = 16;
 /// A user's wish for one tunnel.
 #[derive(Debug)]
 enum TunnelCommand {
-    Up,
+    /// With a reason to be recorded instead of the configured one.
+    Up(Option<String>),
     Down,
     Restart,
     /// Stop for good, letting open connections go on for so long.
@@ -61,12 +65,16 @@ pub(crate) struct Surroundings {
     pub(crate) tls: Tls,
     pub(crate) board: StatusBoard,
     pub(crate) state: StateFile,
+    pub(crate) turns: Turns,
+    /// How long open connections may go on when an edit of the configuration ends them.
+    pub(crate) drain: Duration,
 }
 
 /// The way to a tunnel's task. Dropping it ends the task at once.
 #[derive(Debug)]
 pub(crate) struct TunnelHandle {
-    config: Arc<TunnelConfig>,
+    /// Not in the queue: an edit must not be refused, and of several only the last counts.
+    config: watch::Sender<Arc<TunnelConfig>>,
     commands: mpsc::Sender<TunnelCommand>,
     task: JoinHandle<()>,
     wanted: TargetState,
@@ -74,27 +82,34 @@ pub(crate) struct TunnelHandle {
 
 impl TunnelHandle {
     /// Puts the tunnel on the board, down, and starts its task.
-    pub(crate) fn spawn(config: Arc<TunnelConfig>, around: Surroundings) -> Self {
+    pub(crate) fn spawn(config: TunnelConfig, around: Surroundings) -> Self {
         let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
-        if config.local.is_exposed() {
-            tracing::warn!(name = %config.name, local = %config.local, "this tunnel can be reached from other machines");
-        }
+        warn_if_exposed(&config);
         let span = tracing::info_span!("tunnel", name = %config.name);
-        let task = TunnelTask::new(Arc::clone(&config), around, queue);
+        let (config, edits) = watch::channel(Arc::new(config));
+        let task = TunnelTask::new(edits, around, queue);
         let task = tokio::spawn(tracing::Instrument::instrument(task.run(), span));
         Self { config, commands, task, wanted: TargetState::Down }
     }
 
-    pub(crate) fn config(&self) -> &TunnelConfig {
-        &self.config
+    pub(crate) fn config(&self) -> Arc<TunnelConfig> {
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// Makes it run with another configuration of the same name. What does not depend on the changed keys
+    /// goes on.
+    pub(crate) fn reconfigure(&self, config: TunnelConfig) {
+        warn_if_exposed(&config);
+        self.config.send_replace(Arc::new(config));
     }
 
     pub(crate) fn wanted(&self) -> TargetState {
         self.wanted
     }
 
-    pub(crate) fn up(&mut self) -> Result<(), Busy> {
-        self.want(TargetState::Up, TunnelCommand::Up)
+    /// With a reason to be recorded with its sessions until it goes down, instead of the configured one.
+    pub(crate) fn up(&mut self, reason: Option<&str>) -> Result<(), Busy> {
+        self.want(TargetState::Up, TunnelCommand::Up(reason.map(str::to_owned)))
     }
 
     pub(crate) fn down(&mut self) -> Result<(), Busy> {
@@ -110,7 +125,7 @@ impl TunnelHandle {
         // It waits its turn; only a task that has ended takes no more.
         let _ = self.commands.send(TunnelCommand::Stop(drain)).await;
         if let Err(error) = (&mut self.task).await {
-            tracing::error!(name = %self.config.name, %error, "a tunnel's task ended badly");
+            tracing::error!(name = %self.config().name, %error, "a tunnel's task ended badly");
         }
     }
 
@@ -118,6 +133,12 @@ impl TunnelHandle {
         self.commands.try_send(command).map_err(|_| Busy)?;
         self.wanted = target;
         Ok(())
+    }
+}
+
+fn warn_if_exposed(config: &TunnelConfig) {
+    if config.local.is_exposed() {
+        tracing::warn!(name = %config.name, local = %config.local, "this tunnel can be reached from other machines");
     }
 }
 

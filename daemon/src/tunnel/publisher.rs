@@ -3,7 +3,7 @@
 use super::lifecycle::Lifecycle;
 use crate::clock;
 use crate::config::TunnelConfig;
-use crate::status::{Gauges, StatusBoard};
+use crate::status::{Gauges, Slot, StatusBoard};
 use std::sync::Arc;
 use std::time::Instant;
 use tunnels_api::{TargetState, TunnelState, TunnelStatus};
@@ -12,61 +12,45 @@ use tunnels_api::{TargetState, TunnelState, TunnelStatus};
 #[derive(Debug)]
 pub(super) struct Publisher {
     board: StatusBoard,
+    slot: Slot,
+    /// What the configuration says; the candidates stand for the target while no session has one.
+    configured: TunnelStatus,
     shown: TunnelStatus,
     /// When the next try that is shown is due.
     retry_at: Option<Instant>,
-    /// What stands for the target and the region while no session says better.
-    candidates: String,
-    region: Option<String>,
 }
 
 impl Publisher {
     /// Puts the tunnel on the board, down; `wanted` is what was remembered of it.
     pub(super) fn new(config: &TunnelConfig, board: StatusBoard, gauges: Arc<Gauges>, wanted: TargetState) -> Self {
-        let candidates: Vec<String> = config.targets.iter().map(ToString::to_string).collect();
-        let candidates = candidates.join(", ");
-        let region = config.scope.region.clone();
-        let shown = TunnelStatus {
-            name: config.name.clone(),
-            state: TunnelState::Down,
-            wanted,
-            cause: None,
-            local: config.local.to_string(),
-            remote: config.remote.to_string(),
-            target: Some(candidates.clone()),
-            profile: config.scope.profile.clone(),
-            region: region.clone(),
-            groups: config.groups.clone(),
-            auto: config.auto,
-            protected: config.protected,
-            sessions: 0,
-            sessions_resuming: 0,
-            streams: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            rate_in: 0,
-            rate_out: 0,
-            rtt_ms: None,
-            since: clock::timestamp(),
-            retry_at: None,
-        };
-        board.add(shown.clone(), gauges, clock::now());
-        Self { board, shown, retry_at: None, candidates, region }
+        let configured = configured(config);
+        let shown = TunnelStatus { wanted, ..configured.clone() };
+        let slot = board.add(shown.clone(), gauges, clock::now());
+        Self { board, slot, configured, shown, retry_at: None }
+    }
+
+    /// The configuration has changed, which shows from the next [`Self::show`] on.
+    pub(super) fn reconfigure(&mut self, config: &TunnelConfig) {
+        self.configured = configured(config);
     }
 
     /// Shows where the tunnel stands; `carrier` is the target and region of its session.
     pub(super) fn show(&mut self, lifecycle: &Lifecycle, wanted: TargetState, carrier: Option<(&str, &str)>) {
         let (sessions, sessions_resuming) = lifecycle.sessions();
-        let next = TunnelStatus {
+        let mut next = TunnelStatus {
             state: lifecycle.state(),
             wanted,
             cause: lifecycle.cause().cloned(),
-            target: Some(carrier.map_or(&*self.candidates, |(target, _)| target).to_owned()),
-            region: carrier.map(|(_, region)| region.to_owned()).or_else(|| self.region.clone()),
             sessions,
             sessions_resuming,
-            ..self.shown.clone()
+            since: self.shown.since,
+            retry_at: self.shown.retry_at,
+            ..self.configured.clone()
         };
+        if let Some((target, region)) = carrier {
+            next.target = Some(target.to_owned());
+            next.region = Some(region.to_owned());
+        }
         let retry_at = lifecycle.retry_at();
         if next == self.shown && retry_at == self.retry_at {
             return;
@@ -82,6 +66,35 @@ impl Publisher {
             ..next
         };
         self.retry_at = retry_at;
-        self.board.publish(self.shown.clone());
+        self.board.publish(self.slot, self.shown.clone());
+    }
+}
+
+/// A tunnel that is down.
+fn configured(config: &TunnelConfig) -> TunnelStatus {
+    let candidates: Vec<String> = config.targets.iter().map(ToString::to_string).collect();
+    TunnelStatus {
+        name: config.name.clone(),
+        state: TunnelState::Down,
+        wanted: TargetState::Down,
+        cause: None,
+        local: config.local.to_string(),
+        remote: config.remote.to_string(),
+        target: Some(candidates.join(", ")),
+        profile: config.scope.profile.clone(),
+        region: config.scope.region.clone(),
+        groups: config.groups.clone(),
+        auto: config.auto,
+        protected: config.protected,
+        sessions: 0,
+        sessions_resuming: 0,
+        streams: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        rate_in: 0,
+        rate_out: 0,
+        rtt_ms: None,
+        since: clock::timestamp(),
+        retry_at: None,
     }
 }

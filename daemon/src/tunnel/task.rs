@@ -7,13 +7,13 @@
 
 use super::cause::{DownCause, Retry};
 use super::connect::{self, Connector, Live, ResumeError};
-use super::forward::{Gate, News, Shared};
+use super::forward::{Carrier, Gate, News, Shared};
 use super::lifecycle::{Action, Event, Lifecycle, Policy};
 use super::listener::Listener;
 use super::publisher::Publisher;
 use super::{Surroundings, TunnelCommand, probe};
 use crate::clock;
-use crate::config::{KeepAlive, TunnelConfig};
+use crate::config::{Impact, KeepAlive, TunnelConfig};
 use crate::status::Gauges;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -22,9 +22,10 @@ use std::future::{pending, ready};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
 
 /// Connections tell of their begin, end and first answer; full, they wait a moment.
@@ -41,13 +42,18 @@ enum Done {
     Resumed(u64, Result<StreamUrl, ResumeError>),
     Probed(u64, Result<(), DownCause>),
     Bound(u64, Result<Listener, Cause>),
-    /// A session was ended.
+    /// A session was ended, or a listener that was given up is gone.
     Ended,
 }
 
 #[derive(Debug)]
 pub(super) struct TunnelTask {
+    /// What it runs with; the next is in `edits`.
     config: Arc<TunnelConfig>,
+    edits: watch::Receiver<Arc<TunnelConfig>>,
+    around: Surroundings,
+    /// Recorded with the sessions instead of the configured one.
+    reason: Option<String>,
     connector: Arc<Connector>,
     publisher: Publisher,
     gauges: Arc<Gauges>,
@@ -58,11 +64,11 @@ pub(super) struct TunnelTask {
     gate: watch::Sender<Gate>,
     shared: Shared,
     listener: Option<Listener>,
-    /// Whoever holds it may bind the address, or has bound it.
-    address: Arc<Mutex<()>>,
     live: Option<Live>,
     session_status: Option<watch::Receiver<SessionStatus>>,
     running: JoinSet<Done>,
+    /// What was retired has no more time.
+    hurry: CancellationToken,
     /// The attempts whose results count; older ones were overtaken.
     attempt: u64,
     probing: u64,
@@ -71,31 +77,34 @@ pub(super) struct TunnelTask {
 
 impl TunnelTask {
     pub(super) fn new(
-        config: Arc<TunnelConfig>,
+        mut edits: watch::Receiver<Arc<TunnelConfig>>,
         around: Surroundings,
         commands: mpsc::Receiver<TunnelCommand>,
     ) -> Self {
+        let config = Arc::clone(&edits.borrow_and_update());
         let (news_in, news) = mpsc::channel(NEWS_QUEUE);
         let gauges = Arc::new(Gauges::default());
-        let (gate, gate_out) = watch::channel(Gate::closed());
-        let policy = Policy { on_demand: config.on_demand, park_after: config.park_after };
+        let (gate, gate_out) = watch::channel(Gate::closed(config.hold));
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
-            connector: Arc::new(Connector::new(Arc::clone(&config), around.aws, around.tls, around.state)),
-            lifecycle: Lifecycle::new(policy, seed(&config.name), clock::now()),
+            connector: Connector::new(Arc::clone(&config), &around),
+            lifecycle: Lifecycle::new(policy(&config), seed(&config.name), clock::now()),
             wanted: TargetState::Down,
-            shared: Shared::new(gate_out, news_in, Arc::clone(&gauges), config.hold),
-            publisher: Publisher::new(&config, around.board, Arc::clone(&gauges), remembered),
+            shared: Shared::new(gate_out, news_in, Arc::clone(&gauges)),
+            publisher: Publisher::new(&config, around.board.clone(), Arc::clone(&gauges), remembered),
             config,
+            edits,
+            around,
+            reason: None,
             gauges,
             commands,
             news,
             gate,
             listener: None,
-            address: Arc::default(),
             live: None,
             session_status: None,
             running: JoinSet::new(),
+            hurry: CancellationToken::new(),
             attempt: 0,
             probing: 0,
             binding: 0,
@@ -113,16 +122,11 @@ impl TunnelTask {
                 // is kept between turns.
                 () = or_never(draining.as_mut()) => return self.finish().await,
                 command = self.commands.recv(), if draining.is_none() => match command {
-                    Some(TunnelCommand::Up) => self.target(TargetState::Up),
-                    Some(TunnelCommand::Down) => self.target(TargetState::Down),
-                    Some(TunnelCommand::Restart) => {
-                        self.target(TargetState::Down);
-                        self.settle();
-                        self.target(TargetState::Up);
-                    }
                     Some(TunnelCommand::Stop(drain)) => draining = Some(self.drain(drain)),
+                    Some(command) => self.obey(command),
                     None => return,
                 },
+                Ok(()) = self.edits.changed(), if draining.is_none() => self.reconfigure(),
                 Some(news) = self.news.recv() => self.connection_news(news),
                 // An error would be a task that was cancelled, which none is, or a panic, which is caught.
                 Some(Ok(done)) = self.running.join_next() => self.done(done),
@@ -130,6 +134,74 @@ impl TunnelTask {
                 () = or_never(wake_at.map(sleep_until)) => self.lifecycle.handle_timeout(clock::now()),
             }
         }
+    }
+
+    fn obey(&mut self, command: TunnelCommand) {
+        // Whoever has edited the file first and then asks means the tunnel as it is written now.
+        self.reconfigure();
+        match command {
+            TunnelCommand::Up(reason) => {
+                if reason.is_some() {
+                    self.give_reason(reason);
+                }
+                self.target(TargetState::Up);
+            }
+            TunnelCommand::Down | TunnelCommand::Stop(_) => {
+                self.give_reason(None);
+                self.target(TargetState::Down);
+            }
+            TunnelCommand::Restart => {
+                self.target(TargetState::Down);
+                self.settle();
+                self.target(TargetState::Up);
+            }
+        }
+    }
+
+    /// Takes the next configuration over, if there is one.
+    fn reconfigure(&mut self) {
+        let next = Arc::clone(&self.edits.borrow_and_update());
+        let old = std::mem::replace(&mut self.config, Arc::clone(&next));
+        if old == next {
+            return;
+        }
+        let impact = Impact::of(&old, &next);
+        tracing::info!(?impact, "the configuration has changed");
+        self.connect_as_configured();
+        self.publisher.reconfigure(&next);
+        self.lifecycle.handle_config(policy(&next), impact, clock::now());
+        if old.probe != next.probe {
+            self.lifecycle.handle_event(Event::ProbeChanged, clock::now());
+        }
+        if old.keep_alive != next.keep_alive {
+            self.keep_alive();
+        }
+    }
+
+    fn give_reason(&mut self, reason: Option<String>) {
+        if self.reason != reason {
+            self.reason = reason;
+            self.connect_as_configured();
+        }
+    }
+
+    /// From now on; a session that is open, or being opened, stays its own connector's.
+    fn connect_as_configured(&mut self) {
+        let config = match self.reason.clone() {
+            reason @ Some(_) => Arc::new(TunnelConfig { reason, ..(*self.config).clone() }),
+            None => Arc::clone(&self.config),
+        };
+        self.connector = Connector::new(config, &self.around);
+    }
+
+    fn keep_alive(&self) {
+        let Some(live) = &self.live else { return };
+        let wanted = match self.config.keep_alive {
+            KeepAlive::Policy => false,
+            KeepAlive::Connected => self.gauges.streams() > 0,
+            KeepAlive::Always => true,
+        };
+        live.session.set_keep_alive(wanted.then_some(KEEP_ALIVE));
     }
 
     fn target(&mut self, target: TargetState) {
@@ -143,11 +215,8 @@ impl TunnelTask {
             News::Answered => Event::RemoteAnswered,
             News::Refused => Event::RemoteRefused,
             News::StreamsChanged => {
-                let streams = self.gauges.streams();
-                if let (KeepAlive::Connected, Some(live)) = (self.config.keep_alive, &self.live) {
-                    live.session.set_keep_alive((streams > 0).then_some(KEEP_ALIVE));
-                }
-                Event::Streams(streams)
+                self.keep_alive();
+                Event::Streams(self.gauges.streams())
             }
         };
         self.lifecycle.handle_event(event, clock::now());
@@ -169,10 +238,10 @@ impl TunnelTask {
             Action::Bind => {
                 self.binding += 1;
                 let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
-                let address = Arc::clone(&self.address);
+                let turns = self.around.turns.clone();
                 let bind = async move {
                     // The listener before this one, and a bind that was overtaken, let go first.
-                    let turn = address.lock_owned().await;
+                    let turn = turns.wait(&config.local).await;
                     Done::Bound(number, Listener::bind(&config.local, &shared, turn).await)
                 };
                 self.spawn(bind, Done::Bound(number, Err(broken().cause)));
@@ -180,6 +249,21 @@ impl TunnelTask {
             Action::Unbind => {
                 self.binding += 1;
                 self.listener = None;
+            }
+            Action::RetireListener => {
+                self.binding += 1;
+                if let Some(mut listener) = self.listener.take() {
+                    let (drained, patience) = (listener.drain(), self.patience());
+                    let retire = async move {
+                        tokio::select! {
+                            () = drained => {}
+                            () = patience => {}
+                        }
+                        drop(listener);
+                        Done::Ended
+                    };
+                    self.spawn(retire, Done::Ended);
+                }
             }
             Action::StartSession => {
                 self.attempt += 1;
@@ -189,19 +273,22 @@ impl TunnelTask {
             }
             Action::ResumeSession => {
                 self.attempt += 1;
-                let (number, connector) = (self.attempt, Arc::clone(&self.connector));
+                let number = self.attempt;
                 if let Some(live) = self.live.clone() {
+                    let connector = Arc::clone(&live.by);
                     let resume = async move { Done::Resumed(number, connector.resume(&live).await) };
                     self.spawn(resume, Done::Resumed(number, Err(ResumeError::Failed(broken()))));
                 }
             }
             Action::EndSession => {
-                self.attempt += 1;
-                self.probing += 1;
-                self.session_status = None;
-                self.gauges.set_rtt_source(None);
-                if let Some(live) = self.live.take() {
+                if let Some(live) = self.let_go() {
                     self.end(live);
+                }
+            }
+            Action::RetireSession => {
+                if let Some(live) = self.let_go() {
+                    let retired = live.retire(self.patience()).map(|()| Done::Ended);
+                    self.spawn(retired, Done::Ended);
                 }
             }
             Action::Probe => {
@@ -229,13 +316,24 @@ impl TunnelTask {
         self.running.spawn(tracing::Instrument::in_current_span(work));
     }
 
+    /// The session is not the tunnel's any more, nor is one that is being opened.
+    fn let_go(&mut self) -> Option<Live> {
+        self.attempt += 1;
+        self.probing += 1;
+        self.session_status = None;
+        self.gauges.set_rtt_source(None);
+        self.live.take()
+    }
+
     fn end(&mut self, live: Live) {
-        let connector = Arc::clone(&self.connector);
-        let end = async move {
-            connector.end(live).await;
-            Done::Ended
-        };
-        self.spawn(end, Done::Ended);
+        self.spawn(live.end().map(|()| Done::Ended), Done::Ended);
+    }
+
+    /// How long connections may go on that an edit of the configuration ends.
+    fn patience(&self) -> impl Future<Output = ()> + use<> {
+        let (drain, hurry) = (self.around.drain, self.hurry.clone());
+        // Cancel-safe: there is nothing in it to lose.
+        async move { drop(timeout(drain, hurry.cancelled()).await) }
     }
 
     fn done(&mut self, done: Done) {
@@ -282,9 +380,6 @@ impl TunnelTask {
     fn adopt(&mut self, live: Live) {
         let session = live.session.clone();
         self.gauges.set_rtt_source(Some(Box::new(move || session.stats().rtt)));
-        if self.config.keep_alive == KeepAlive::Always {
-            live.session.set_keep_alive(Some(KEEP_ALIVE));
-        }
         let mut status = live.session.status();
         // What it is now was seen by the attempt; a loss since then is a change to come.
         let established = matches!(*status.borrow_and_update(), SessionStatus::Established);
@@ -293,6 +388,7 @@ impl TunnelTask {
         }
         self.session_status = Some(status);
         self.live = Some(live);
+        self.keep_alive();
     }
 
     fn session_changed(&mut self, status: SessionStatus) {
@@ -311,13 +407,16 @@ impl TunnelTask {
     fn open_gate(&mut self) {
         let admission = self.lifecycle.admission();
         let ready = self.lifecycle.state() == TunnelState::Ready;
+        let hold = self.config.hold;
         self.gate.send_if_modified(|gate| {
-            let session = self.live.as_ref().map(|live| &live.session);
+            let same = (gate.admission, gate.ready, gate.hold) == (admission, ready, hold);
             // The session can only change by way of a phase that does not pass.
-            if gate.admission == admission && gate.ready == ready && gate.session.is_some() == session.is_some() {
+            if same && gate.carrier.is_some() == self.live.is_some() {
                 return false;
             }
-            *gate = Gate { admission, session: session.cloned(), ready };
+            let carrier =
+                self.live.as_ref().map(|Live { session, users, .. }| Carrier { session: session.clone(), users: users.clone() });
+            *gate = Gate { admission, carrier, ready, hold };
             true
         });
     }
@@ -338,6 +437,7 @@ impl TunnelTask {
 
     /// Ends every session, those included that an attempt under way still opens.
     async fn finish(mut self) {
+        self.hurry.cancel();
         self.target(TargetState::Down);
         self.settle();
         let last_calls = async {
@@ -352,6 +452,10 @@ impl TunnelTask {
             tracing::warn!("a session could not be terminated in time; the next start does it");
         }
     }
+}
+
+fn policy(config: &TunnelConfig) -> Policy {
+    Policy { on_demand: config.on_demand, park_after: config.park_after }
 }
 
 /// What a panic in an attempt looks like to users.

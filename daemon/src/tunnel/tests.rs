@@ -31,8 +31,15 @@ impl World {
         let (aws, board) = (FakeAws::default(), StatusBoard::new());
         let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
         state.want("a", wanted);
-        let around = Surroundings { aws: Arc::new(aws.clone()), tls: Tls::default(), board: board.clone(), state };
-        Self { handle: TunnelHandle::spawn(Arc::new(config), around), aws, board, port, _folder: folder }
+        let around = Surroundings {
+            aws: Arc::new(aws.clone()),
+            tls: Tls::default(),
+            board: board.clone(),
+            state,
+            turns: Turns::default(),
+            drain: Duration::from_secs(5),
+        };
+        Self { handle: TunnelHandle::spawn(config, around), aws, board, port, _folder: folder }
     }
 
     async fn wait(&self, is: impl Fn(&TunnelStatus) -> bool) -> TunnelStatus {
@@ -65,9 +72,9 @@ async fn a_bind_that_was_overtaken_is_not_taken_for_another_program() {
     for _ in 0..20 {
         let mut world = World::new("open = \"on-demand\"").await;
         // All three are performed before the first bind has ended.
-        world.handle.up().unwrap();
+        world.handle.up(None).unwrap();
         world.handle.down().unwrap();
-        world.handle.up().unwrap();
+        world.handle.up(None).unwrap();
         let settled = world.wait(|status| !matches!(status.state, TunnelState::Down | TunnelState::Connecting)).await;
         assert_eq!(settled.state, TunnelState::Listening, "{settled:?}");
         TcpStream::connect(("127.0.0.1", world.port)).await.expect("it listens");
@@ -81,11 +88,11 @@ async fn an_attempt_that_panics_is_tried_again() {
         script.panics = 1;
         script.starts = [Err(AwsError::AccessDenied("no".into()))].into();
     });
-    world.handle.up().unwrap();
+    world.handle.up(None).unwrap();
     let broken = world.wait(|status| status.retry_at.is_some()).await;
     assert_eq!(broken.state, TunnelState::Connecting);
     assert!(broken.cause.unwrap().text.contains("internal error"));
-    world.handle.up().unwrap();
+    world.handle.up(None).unwrap();
     let next = world.wait(|status| status.state == TunnelState::Failed).await;
     assert_eq!(next.cause.unwrap().kind, CauseKind::AccessDenied);
 }
@@ -97,7 +104,7 @@ async fn a_command_too_many_is_refused_and_stop_is_never_lost() {
     for _ in 0..COMMAND_QUEUE {
         world.handle.down().unwrap();
     }
-    assert_eq!(world.handle.up(), Err(Busy));
+    assert_eq!(world.handle.up(None), Err(Busy));
     assert_eq!(world.handle.wanted(), TargetState::Down);
     timeout(PATIENCE, world.handle.stop(Duration::ZERO)).await.expect("it stops");
 }

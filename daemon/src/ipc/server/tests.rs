@@ -203,7 +203,7 @@ async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
     let daemon = Daemon::start();
     let mut events = daemon.client.events().await.unwrap();
     let snapshot = vec![status("orders-db", TunnelState::Connecting)];
-    assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Snapshot { tunnels: snapshot });
+    assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Snapshot { tunnels: snapshot, config_error: None });
     let ready = status("orders-db", TunnelState::Ready);
     daemon.board.publish(ready.clone());
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::TunnelChanged { tunnel: ready });

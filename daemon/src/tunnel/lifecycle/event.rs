@@ -44,6 +44,8 @@ pub(crate) enum Event {
     RemoteRefused,
     /// So many forwarded connections are open now.
     Streams(u32),
+    /// The remote is to be probed in another way.
+    ProbeChanged,
 }
 
 /// What is to be done.
@@ -51,14 +53,18 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Bind the local port.
     Bind,
-    /// Release it, or stop trying to bind it.
+    /// Release it, or stop trying to bind it; its connections end.
     Unbind,
+    /// Release it; its connections have some time to end.
+    RetireListener,
     /// Open a session.
     StartSession,
     /// Resume the session there is.
     ResumeSession,
     /// Terminate the session there is, or the one that is being opened.
     EndSession,
+    /// The same, but its connections have some time to end.
+    RetireSession,
     /// See whether the remote answers through the session there is.
     Probe,
 }

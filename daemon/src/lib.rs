@@ -29,6 +29,6 @@ mod tunnel;
 
 pub use claim::ClaimError;
 pub use daemon::{DRAIN, Daemon, Options, StartError, run};
-pub use handle::{DaemonCommand, DaemonHandle, Reply};
+pub use handle::{DaemonCommand, DaemonHandle, ReloadReply, Reply};
 pub use ssm_session::Tls;
 pub use status::{StatusBoard, Subscription};

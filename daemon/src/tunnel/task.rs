@@ -414,8 +414,10 @@ impl TunnelTask {
             if same && gate.carrier.is_some() == self.live.is_some() {
                 return false;
             }
-            let carrier =
-                self.live.as_ref().map(|Live { session, users, .. }| Carrier { session: session.clone(), users: users.clone() });
+            let carrier = self
+                .live
+                .as_ref()
+                .map(|Live { session, users, .. }| Carrier { session: session.clone(), users: users.clone() });
             *gate = Gate { admission, carrier, ready, hold };
             true
         });

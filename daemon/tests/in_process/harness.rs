@@ -76,8 +76,20 @@ impl World {
             "[tunnels.{NAME}]\nremote = \"{remote}\"\nlocal = \"{local}\"\ntarget = \"{}\"\n{keys}\n",
             ssm_sim::DEFAULT_NODE
         );
+        Self::run(sim, folder, remote, local, &text, Duration::ZERO)
+    }
+
+    /// A daemon with whatever tunnels `text` says, and so much time for connections that have to end.
+    pub(crate) fn run(
+        sim: SimHandle,
+        folder: TempDir,
+        remote: SocketAddr,
+        local: SocketAddr,
+        text: &str,
+        drain: Duration,
+    ) -> Self {
         std::fs::write(folder.path().join("config.toml"), text).unwrap();
-        let options = Self::options(&sim, &folder, "run");
+        let options = Options { drain, ..Self::options(&sim, &folder, "run") };
         let daemon = Daemon::start(options).unwrap_or_else(|error| panic!("{error}"));
         let shutdown = CancellationToken::new();
         let handle = daemon.handle();
@@ -104,7 +116,7 @@ impl World {
     }
 
     pub(crate) async fn up(&self) {
-        assert_eq!(self.daemon.up(Vec::new()).await.unwrap(), [NAME]);
+        assert_eq!(self.daemon.up(Vec::new(), None).await.unwrap(), [NAME]);
     }
 
     /// Up and ready.
@@ -143,7 +155,7 @@ impl World {
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {
-        timeout(PATIENCE, TcpStream::connect(self.local)).await.unwrap().unwrap()
+        connect(self.local).await
     }
 
     pub(crate) fn cut_client(&self) {
@@ -158,6 +170,14 @@ impl World {
 
     pub(crate) fn calls(&self, operation: &str) -> usize {
         self.sim.sessions().calls.iter().filter(|call| call.operation == operation).count()
+    }
+
+    /// Writes the configuration anew; the daemon sees it by itself.
+    pub(crate) fn edit(&self, text: &str) {
+        // As careful editors do: never half a file.
+        let (path, next) = (self.folder.path().join("config.toml"), self.folder.path().join("config.toml.new"));
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, path).unwrap();
     }
 
     pub(crate) fn state_file(&self) -> std::path::PathBuf {
@@ -181,6 +201,10 @@ impl World {
         }
         (self.sim, self.folder)
     }
+}
+
+pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
+    timeout(PATIENCE, TcpStream::connect(address)).await.unwrap().unwrap()
 }
 
 /// Sends bytes and gets them back.

@@ -1,5 +1,6 @@
 //! The daemon in this process, against the simulator, over real sockets on loopback.
 
+mod edits;
 mod harness;
 mod json_api;
 mod sessions;

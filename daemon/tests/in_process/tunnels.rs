@@ -127,7 +127,7 @@ async fn a_unix_socket_serves_as_well() {
         ssm_sim::DEFAULT_NODE
     );
     let world = World::start(simulator().await, folder, remote, free_port().await, &second);
-    world.daemon.up(vec!["b".into()]).await.unwrap();
+    world.daemon.up(vec!["b".into()], None).await.unwrap();
     world.wait("b is ready", |status| status.name == "b" && status.state == TunnelState::Ready).await;
     let mut app = tokio::net::UnixStream::connect(&path).await.unwrap();
     app.write_all(b"hello").await.unwrap();
@@ -142,7 +142,7 @@ async fn a_unix_socket_serves_as_well() {
 #[tokio::test]
 async fn an_unknown_name_is_refused_and_changes_nothing() {
     let world = World::new("").await;
-    let error = world.daemon.up(vec!["b".into()]).await.unwrap_err();
+    let error = world.daemon.up(vec!["b".into()], None).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::NoSuchTunnel);
     assert_eq!(world.status().state, TunnelState::Down);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::handle::{COMMAND_QUEUE, DaemonCommand};
-use crate::status::{Gauges, StatusBoard};
+use crate::status::{Gauges, Slot, StatusBoard};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tunnels_api::{
-    ApiError, Client, ClientError, DaemonEvent, DaemonVersion, ErrorCode, StopRequest, TargetState, Timestamp,
-    TunnelState, TunnelStatus,
+    ApiError, Client, ClientError, DaemonEvent, DaemonVersion, ErrorCode, Reloaded, SelectRequest, StopRequest,
+    TargetState, Timestamp, TunnelState, TunnelStatus,
 };
 
 fn folder() -> TempDir {
@@ -53,6 +53,7 @@ fn status(name: &str, state: TunnelState) -> TunnelStatus {
 /// A served socket in front of a board and a control task that says yes to everything.
 struct Daemon {
     board: StatusBoard,
+    slot: Slot,
     client: Client,
     shutdown: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
@@ -66,14 +67,19 @@ impl Daemon {
         let instance = Instance::claim(folder.path()).expect("claims");
         let socket = instance.socket().to_owned();
         let board = StatusBoard::new();
-        board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()), Instant::now());
+        let slot = board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()), Instant::now());
         let (commands, mut queue) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(async move {
             while let Some(command) = queue.recv().await {
                 match command {
-                    DaemonCommand::Up(select, reply)
-                    | DaemonCommand::Down(select, reply)
-                    | DaemonCommand::Restart(select, reply) => {
+                    DaemonCommand::Up(select, reason, reply) => {
+                        let _ = reply.send(Ok(select.into_iter().chain(reason).collect()));
+                    }
+                    DaemonCommand::Reload(reply) => {
+                        let added = vec!["orders-db".to_owned()];
+                        let _ = reply.send(Ok(Reloaded { added, ..Reloaded::default() }));
+                    }
+                    DaemonCommand::Down(select, reply) | DaemonCommand::Restart(select, reply) => {
                         let _ = reply.send(Ok(select));
                     }
                     DaemonCommand::Stop(_, reply) => {
@@ -88,12 +94,14 @@ impl Daemon {
             pid: 7,
             socket: socket.display().to_string(),
             config: None,
+            config_loaded: None,
+            config_error: None,
             aws_environment: [].into(),
         };
         let handle = DaemonHandle::new(commands, board.clone(), version);
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(instance.serve(handle, shutdown.clone()));
-        Self { board, client: Client::new(&socket), shutdown, serving, socket, _folder: folder }
+        Self { board, slot, client: Client::new(&socket), shutdown, serving, socket, _folder: folder }
     }
 
     /// What curl would see: status line and body.
@@ -183,8 +191,14 @@ async fn reads_come_from_the_board() {
 #[tokio::test]
 async fn commands_reach_the_control_task() {
     let daemon = Daemon::start();
-    let select = ["@db".to_owned()];
-    assert_eq!(daemon.client.up(&select).await.unwrap().tunnels, ["@db"]);
+    let up = |reason: Option<&str>| SelectRequest { select: vec!["@db".to_owned()], reason: reason.map(str::to_owned) };
+    assert_eq!(daemon.client.up(&up(None)).await.unwrap().tunnels, ["@db"]);
+    assert_eq!(daemon.client.up(&up(Some("INC-1"))).await.unwrap().tunnels, ["@db", "INC-1"]);
+    for reason in ["", &"x".repeat(257)] {
+        let error = ApiError::from(daemon.client.up(&up(Some(reason))).await.unwrap_err());
+        assert_eq!(error.code, ErrorCode::Usage);
+    }
+    assert_eq!(daemon.client.reload().await.unwrap().added, ["orders-db"]);
     assert_eq!(daemon.client.down(&[]).await.unwrap().tunnels, [""; 0]);
     assert_eq!(daemon.client.restart("orders-db").await.unwrap().tunnels, ["orders-db"]);
     for action in ["up", "down", "restart"] {
@@ -194,7 +208,7 @@ async fn commands_reach_the_control_task() {
         assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     }
     daemon.client.stop(&StopRequest::default()).await.unwrap();
-    let error = ApiError::from(daemon.client.up(&[]).await.unwrap_err());
+    let error = ApiError::from(daemon.client.up(&up(None)).await.unwrap_err());
     assert_eq!(error.code, ErrorCode::Stopping);
 }
 
@@ -205,7 +219,7 @@ async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
     let snapshot = vec![status("orders-db", TunnelState::Connecting)];
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Snapshot { tunnels: snapshot, config_error: None });
     let ready = status("orders-db", TunnelState::Ready);
-    daemon.board.publish(ready.clone());
+    daemon.board.publish(daemon.slot, ready.clone());
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::TunnelChanged { tunnel: ready });
     daemon.board.announce(DaemonEvent::Stopping);
     daemon.shutdown.cancel();
@@ -222,7 +236,7 @@ async fn health_and_readiness() {
     let answer = daemon.raw("GET /readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.ends_with("orders-db connecting\n"), "{answer}");
-    daemon.board.publish(status("orders-db", TunnelState::Ready));
+    daemon.board.publish(daemon.slot, status("orders-db", TunnelState::Ready));
     assert!(daemon.raw("GET /readyz").await.starts_with("HTTP/1.1 200"));
 }
 

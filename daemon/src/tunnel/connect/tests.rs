@@ -3,6 +3,8 @@
 use super::*;
 use crate::aws::Instance;
 use crate::aws::fake::FakeAws;
+use crate::status::StatusBoard;
+use crate::tunnel::Turns;
 use std::path::Path;
 
 fn tunnel(keys: &str) -> Arc<TunnelConfig> {
@@ -10,10 +12,18 @@ fn tunnel(keys: &str) -> Arc<TunnelConfig> {
     Arc::new(crate::config::parse(Path::new("c"), &text).unwrap_or_else(|e| panic!("{e}")).tunnels.remove(0))
 }
 
-fn connector(aws: &FakeAws, keys: &str) -> (Connector, tempfile::TempDir) {
+fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
-    (Connector::new(tunnel(keys), Arc::new(aws.clone()), Tls::default(), state), folder)
+    let around = Surroundings {
+        aws: Arc::new(aws.clone()),
+        tls: Tls::default(),
+        board: StatusBoard::new(),
+        state,
+        turns: Turns::default(),
+        drain: Duration::ZERO,
+    };
+    (Connector::new(tunnel(keys), &around), folder)
 }
 
 const REMOTE: &str = "remote = \"db:5432\"\ntarget = \"i-01234567\"";

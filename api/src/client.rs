@@ -5,6 +5,7 @@
 
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::event::DaemonEvent;
+use crate::log::{LogEvent, LogQuery, Logs};
 use crate::sse::{SseReader, TooLarge};
 use crate::status::TunnelStatus;
 use crate::types::{Accepted, DaemonVersion, Reloaded, SelectRequest, StopRequest, Tunnels};
@@ -54,6 +55,12 @@ pub enum ClientError {
     /// The daemon refused, and says why.
     #[error(transparent)]
     Refused(#[from] ApiError),
+    /// The daemon has no such route: it is older than this program.
+    #[error("the running daemon is older than this command: it does not know {route}")]
+    Older {
+        /// The path that was asked for.
+        route: String,
+    },
     /// The connection broke in the middle.
     #[error("the connection to the daemon broke")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -81,6 +88,8 @@ impl From<ClientError> for ApiError {
             }
             ClientError::Silent { .. } => ApiError::new(ErrorCode::DaemonUnreachable, error.to_string())
                 .with_hint("it may hang: `tunnels daemon` after ending its process starts a new one"),
+            ClientError::Older { .. } => ApiError::new(ErrorCode::Failed, error.to_string())
+                .with_hint("put this version in its place: tunnels stop && tunnels up"),
             ClientError::Broken(ref source) => {
                 ApiError::new(ErrorCode::DaemonUnreachable, format!("{error}: {source}"))
                     .with_hint("see whether it still runs: `tunnels version`")
@@ -174,7 +183,24 @@ impl Client {
     /// As every request: see [`ClientError`].
     pub async fn events(&self) -> Result<Events, ClientError> {
         let response = self.send(Method::GET, "/v1/events", Bytes::new()).await?;
-        Ok(Events { body: response.into_body(), reader: SseReader::default() })
+        Ok(Events(Sse::new(response)))
+    }
+
+    /// `GET /v1/logs`: the lines that the daemon still has; [`LogQuery::follow`] is ignored.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn logs(&self, query: &LogQuery) -> Result<Logs, ClientError> {
+        self.get(&logs_path(query, false)).await
+    }
+
+    /// `GET /v1/logs?follow=true`: the lines that the daemon still has, and those that come.
+    ///
+    /// # Errors
+    /// As [`Self::logs`].
+    pub async fn follow_logs(&self, query: &LogQuery) -> Result<LogEvents, ClientError> {
+        let response = self.send(Method::GET, &logs_path(query, true), Bytes::new()).await?;
+        Ok(LogEvents(Sse::new(response)))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -195,7 +221,13 @@ impl Client {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refusal(response).await)
+        Err(match refusal(response).await {
+            ClientError::Refused(error) if error.code == ErrorCode::NotFound => {
+                let route = path.split('?').next().unwrap_or(path).to_owned();
+                ClientError::Older { route }
+            }
+            other => other,
+        })
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
@@ -220,14 +252,39 @@ impl Client {
 
 /// News from the daemon, as they happen.
 #[derive(Debug)]
-pub struct Events {
-    body: Incoming,
-    reader: SseReader,
-}
+pub struct Events(Sse);
 
 impl Events {
     /// The next event; `None` when the daemon has ended. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<DaemonEvent, ClientError>> {
+        self.0.next().await
+    }
+}
+
+/// Lines of the daemon's log, as they are written.
+#[derive(Debug)]
+pub struct LogEvents(Sse);
+
+impl LogEvents {
+    /// The next event; `None` when the daemon has ended. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Result<LogEvent, ClientError>> {
+        self.0.next().await
+    }
+}
+
+/// An answer that is a stream of server-sent events.
+#[derive(Debug)]
+struct Sse {
+    body: Incoming,
+    reader: SseReader,
+}
+
+impl Sse {
+    fn new(response: Response<Incoming>) -> Self {
+        Self { body: response.into_body(), reader: SseReader::default() }
+    }
+
+    async fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T, ClientError>> {
         loop {
             if let Some(data) = self.reader.next_event() {
                 let event = serde_json::from_slice(&data);
@@ -249,16 +306,36 @@ impl Events {
 
 /// The path of a tunnel's route, its name percent-encoded.
 fn tunnel_path(name: &str, action: &str) -> String {
-    use std::fmt::Write as _;
     let mut path = String::from("/v1/tunnels/");
-    for byte in name.bytes() {
+    encode(&mut path, name);
+    path + action
+}
+
+fn logs_path(query: &LogQuery, follow: bool) -> String {
+    use std::fmt::Write as _;
+    let mut path = format!("/v1/logs?follow={follow}");
+    if let Some(tunnel) = &query.tunnel {
+        path.push_str("&tunnel=");
+        encode(&mut path, tunnel);
+    }
+    if let Some(level) = query.level {
+        let _ = write!(path, "&level={}", level.as_str());
+    }
+    if let Some(lines) = query.lines {
+        let _ = write!(path, "&lines={lines}");
+    }
+    path
+}
+
+fn encode(path: &mut String, text: &str) {
+    use std::fmt::Write as _;
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             path.push(char::from(byte));
         } else {
             let _ = write!(path, "%{byte:02X}");
         }
     }
-    path + action
 }
 
 async fn read_body(response: Response<Incoming>) -> Result<Bytes, ClientError> {
@@ -294,11 +371,15 @@ async fn refusal(response: Response<Incoming>) -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::LogLevel;
 
     #[test]
     fn names_are_percent_encoded() {
         assert_eq!(tunnel_path("orders-db", ""), "/v1/tunnels/orders-db");
         assert_eq!(tunnel_path("a b/ü", "/restart"), "/v1/tunnels/a%20b%2F%C3%BC/restart");
+        let query = LogQuery { tunnel: Some("a&b".into()), level: Some(LogLevel::Warn), lines: Some(5), follow: true };
+        assert_eq!(logs_path(&query, false), "/v1/logs?follow=false&tunnel=a%26b&level=warn&lines=5");
+        assert_eq!(logs_path(&LogQuery::default(), true), "/v1/logs?follow=true");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -5,7 +5,8 @@
 //!
 //! **Version rule.** Scripts rely on these shapes. A field may be added; none is renamed or removed
 //! within `/v1`. Readers ignore fields they do not know, and an unknown [`CauseKind`] reads as
-//! [`CauseKind::Other`], so a newer daemon does not break an older client.
+//! [`CauseKind::Other`], an unknown [`TunnelState`] as [`TunnelState::Unknown`], so a newer daemon does not
+//! break an older client.
 //!
 //! **Adding a route:** the types here, a method of [`Client`], the route in the daemon's `ipc/routes.rs`,
 //! a section with a curl line in `docs/ipc.md`, an end-to-end test.
@@ -17,16 +18,18 @@
 mod client;
 mod error;
 mod event;
+mod log;
 mod selector;
 mod socket;
 mod sse;
 mod status;
 mod types;
 
-pub use client::{Client, ClientError, Events};
+pub use client::{Client, ClientError, Events, LogEvents};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::DaemonEvent;
-pub use selector::{Selector, SelectorError};
+pub use log::{LogEvent, LogLevel, LogLine, LogQuery, Logs};
+pub use selector::{Selector, SelectorError, similar};
 pub use socket::{PlaceError, Places, socket_in};
 pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
 pub use types::{

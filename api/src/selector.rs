@@ -75,7 +75,7 @@ impl Selector {
             if !tunnels.iter().any(|(name, groups)| selector.matches(name, groups)) {
                 return Err(SelectorError {
                     selector: text.clone(),
-                    similar: nearest(text, tunnels.iter().map(|(name, _)| *name)),
+                    similar: similar(text, tunnels.iter().map(|(name, _)| *name)),
                 });
             }
         }
@@ -117,7 +117,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 }
 
 /// The name with the fewest edits to `text`, if few enough that a slip of the fingers explains them.
-fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn similar<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let allowed = (text.chars().count() / 3).clamp(1, 3);
     names
         .map(|name| (edits(text, name), name))

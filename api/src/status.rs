@@ -37,10 +37,13 @@ pub enum TunnelState {
     NeedsLogin,
     /// Retrying cannot help; the cause says what to do.
     Failed,
+    /// A state that this version does not know: the daemon is newer. Never sent.
+    #[serde(other)]
+    Unknown,
 }
 
 impl TunnelState {
-    /// Every state, in the order of the documentation.
+    /// Every state that a tunnel of this version can be in, in the order of the documentation.
     pub const ALL: [Self; 8] = [
         Self::Down,
         Self::Listening,
@@ -63,6 +66,7 @@ impl TunnelState {
             Self::Reconnecting => "reconnecting",
             Self::NeedsLogin => "needs-login",
             Self::Failed => "failed",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -69,6 +69,9 @@ pub struct StopRequest {
 pub struct DaemonVersion {
     /// Its version.
     pub version: String,
+    /// The commit it was built from, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// Its process id.
     pub pid: u32,
     /// The socket it listens on.

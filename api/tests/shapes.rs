@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tunnels_api::{
-    ApiError, Cause, CauseKind, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode, TargetState, TunnelState,
-    TunnelStatus, Tunnels, Version, aws_environment,
+    ApiError, Cause, CauseKind, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode, LogEvent, LogLevel, Logs,
+    TargetState, TunnelState, TunnelStatus, Tunnels, Version, aws_environment,
 };
 
 fn status() -> TunnelStatus {
@@ -122,9 +122,43 @@ fn events_name_themselves() {
 }
 
 #[test]
+fn logs() {
+    let full = json!({"lines": [{
+        "time": "2026-11-21T06:00:00Z",
+        "level": "warn",
+        "tunnel": "orders-db",
+        "target": "tunnels_daemon::tunnel",
+        "message": "connecting: no network",
+        "fields": {"session": "ada-1"},
+    }]});
+    let logs: Logs = serde_json::from_value(full.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&logs).unwrap(), full);
+    let line = logs.lines[0].clone();
+    for event in [LogEvent::Snapshot { lines: logs.lines }, LogEvent::Line { line }, LogEvent::Missed { count: 7 }] {
+        let value = serde_json::to_value(&event).unwrap();
+        assert_eq!(value["type"], event.name());
+        assert_eq!(serde_json::from_value::<LogEvent>(value).unwrap(), event);
+    }
+    for level in LogLevel::ALL {
+        assert_eq!(serde_json::to_value(level).unwrap(), Value::from(level.as_str()));
+    }
+}
+
+#[test]
 fn words_of_a_newer_daemon_are_read() {
     let event: DaemonEvent = serde_json::from_value(json!({"type": "moon-rose", "phase": "full"})).unwrap();
     assert_eq!(event, DaemonEvent::Unknown);
+    let state: TunnelState = serde_json::from_value(json!("moonlit")).unwrap();
+    assert_eq!((state, state.as_str()), (TunnelState::Unknown, "unknown"));
+    let mut newer = serde_json::to_value(status()).unwrap();
+    newer["state"] = json!("moonlit");
+    newer["phase"] = json!({"of": "the moon"});
+    let newer: TunnelStatus = serde_json::from_value(newer).unwrap();
+    assert_eq!(newer, TunnelStatus { state: TunnelState::Unknown, ..status() });
+    let event: LogEvent = serde_json::from_value(json!({"type": "moon-rose"})).unwrap();
+    assert_eq!(event, LogEvent::Unknown);
+    let level: LogLevel = serde_json::from_value(json!("moon")).unwrap();
+    assert_eq!(level, LogLevel::Trace);
     let cause: Cause = serde_json::from_value(json!({"kind": "moon", "text": "t", "more": 1})).unwrap();
     assert_eq!(cause.kind, CauseKind::Other);
     let code: ErrorCode = serde_json::from_value(json!("moon")).unwrap();

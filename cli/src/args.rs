@@ -2,7 +2,7 @@
 //!
 //! Each command's own options are in its file in `command/`.
 
-use crate::command::{completions, config, daemon, down, ls, restart, sim, status, stop, up, version, wait};
+use crate::command::{completions, config, daemon, down, logs, ls, restart, sim, status, stop, up, version, wait};
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Ls(ls::Ls),
     /// Show one tunnel in detail
     Status(status::Status),
+    /// Show the daemon's log, of all tunnels or of one
+    Logs(logs::Logs),
     /// Wait until tunnels are in a state
     Wait(wait::Wait),
     /// Start the daemon
@@ -73,6 +75,7 @@ impl Command {
         match self {
             Self::Ls(ls) => ls.json,
             Self::Status(status) => status.json,
+            Self::Logs(logs) => logs.json,
             Self::Version(version) => version.json,
             _ => false,
         }
@@ -85,6 +88,7 @@ impl Command {
             Self::Restart(restart) => restart.run(config),
             Self::Ls(ls) => ls.run(config),
             Self::Status(status) => status.run(config),
+            Self::Logs(logs) => logs.run(config),
             Self::Wait(wait) => wait.run(config),
             Self::Daemon(daemon) => daemon.run(config),
             Self::Stop(stop) => stop.run(config),

@@ -173,6 +173,7 @@ mod tests {
         };
         let daemon = DaemonVersion {
             version: "0.1.0".into(),
+            commit: None,
             pid: 7,
             socket: "/r/daemon.sock".into(),
             config: Some("/home/ada/theirs.toml".into()),

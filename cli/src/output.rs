@@ -66,6 +66,14 @@ pub(crate) fn look() -> Look {
     }
 }
 
+/// How log lines are to look on a stream.
+pub(crate) fn log_look(stream: &impl anstream::stream::RawStream) -> tunnels_tui::log::Look {
+    tunnels_tui::log::Look {
+        color: anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never,
+        zone: jiff::tz::TimeZone::system(),
+    }
+}
+
 /// Whether somebody looks at standard output.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()

@@ -2,13 +2,13 @@
 //!
 //! The child is this program with `daemon --foreground --report`: it writes one line of JSON to its
 //! standard output, `{"ready":true}` or an error, and nothing after it. So nobody has to poll, and
-//! the error that the user sees is the daemon's own. Its log goes to a file.
+//! the error that the user sees is the daemon's own. Its standard error leads to its log file, for what is said
+//! before and beside the log.
 
+use crate::logging::file;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,8 +21,6 @@ use tunnels_api::{ApiError, Client, ErrorCode, Places};
 const STARTUP: Duration = Duration::from_secs(10);
 /// Between two looks for a daemon that another command is starting at the same moment.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// A log that is larger than this at a start makes room for a new one; one older one is kept.
-const LOG_LIMIT: u64 = 10 << 20;
 
 /// The one line that the daemon writes to its standard output.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,7 +48,7 @@ pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Pat
         ApiError::new(ErrorCode::Failed, format!("cannot start the daemon: {what}: {error}"))
     };
     let log_path = log_path(places);
-    let log = open_log(&log_path).map_err(|e| {
+    let log = file::open(&log_path).map_err(|e| {
         failed(&log_path.display().to_string(), &e)
             .with_hint("TUNNELS_STATE_DIR names another folder for its log and state")
     })?;
@@ -126,25 +124,14 @@ async fn until_it_listens(client: &Client) -> Result<(), ApiError> {
     }
 }
 
-/// Where the daemon that runs in the background logs to.
+/// Where the daemon logs to.
 pub(crate) fn log_path(places: &Places) -> PathBuf {
-    places.state_dir.join("daemon.log")
-}
-
-fn open_log(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_LIMIT) {
-        fs::rename(path, path.with_extension("log.1"))?;
-    }
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    file::path_in(&places.state_dir)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::MetadataExt as _;
 
     #[test]
     fn the_report_is_one_line_both_ways() {
@@ -167,18 +154,5 @@ mod tests {
         assert_eq!(absolute_files(variable).collect::<Vec<_>>(), [("AWS_CONFIG_FILE", here.join("aws/config"))]);
         let absolute = |name: &str| (name == "AWS_CA_BUNDLE").then(|| "/etc/ca.pem".into());
         assert_eq!(absolute_files(absolute).collect::<Vec<_>>(), [("AWS_CA_BUNDLE", "/etc/ca.pem".into())]);
-    }
-
-    #[test]
-    fn the_log_is_private_and_does_not_grow_for_ever() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state/daemon.log");
-        let log = open_log(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
-        log.set_len(LOG_LIMIT + 1).unwrap();
-        let log = open_log(&path).unwrap();
-        assert_eq!(log.metadata().unwrap().len(), 0);
-        assert_eq!(fs::metadata(folder.path().join("state/daemon.log.1")).unwrap().len(), LOG_LIMIT + 1);
     }
 }

@@ -11,6 +11,7 @@ use crate::config_source::{ConfigSource, Loaded};
 use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply};
 use crate::ipc::Instance;
 use crate::leftovers;
+use crate::log_buffer::LogBuffer;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
@@ -48,6 +49,10 @@ pub struct Options {
     pub drain: Duration,
     /// The version to report.
     pub version: String,
+    /// The commit to report, where known.
+    pub commit: Option<String>,
+    /// Where the recent lines of the log are; an empty one if nothing writes to it.
+    pub logs: LogBuffer,
 }
 
 /// Why a daemon could not start.
@@ -99,6 +104,7 @@ impl Daemon {
         let (sender, commands) = mpsc::channel(COMMAND_QUEUE);
         let version = DaemonVersion {
             version: options.version,
+            commit: options.commit,
             pid: std::process::id(),
             socket: instance.socket().display().to_string(),
             config: Some(config.path.display().to_string()),
@@ -107,7 +113,7 @@ impl Daemon {
             aws_environment: tunnels_api::aws_environment(std::env::vars_os()),
         };
         Ok(Self {
-            handle: DaemonHandle::new(sender, board.clone(), version),
+            handle: DaemonHandle::new(sender, board.clone(), options.logs, version),
             commands,
             instance,
             config,

@@ -4,6 +4,7 @@
 //! and are answered as soon as they are accepted, which is not yet that they are done. Nothing here
 //! decides or performs.
 
+use crate::log_buffer::LogBuffer;
 use crate::status::{ConfigState, StatusBoard, Subscription};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -40,12 +41,18 @@ pub type ReloadReply = oneshot::Sender<Result<Reloaded, ApiError>>;
 pub struct DaemonHandle {
     commands: mpsc::Sender<DaemonCommand>,
     board: StatusBoard,
+    logs: LogBuffer,
     version: std::sync::Arc<DaemonVersion>,
 }
 
 impl DaemonHandle {
-    pub(crate) fn new(commands: mpsc::Sender<DaemonCommand>, board: StatusBoard, version: DaemonVersion) -> Self {
-        Self { commands, board, version: std::sync::Arc::new(version) }
+    pub(crate) fn new(
+        commands: mpsc::Sender<DaemonCommand>,
+        board: StatusBoard,
+        logs: LogBuffer,
+        version: DaemonVersion,
+    ) -> Self {
+        Self { commands, board, logs, version: std::sync::Arc::new(version) }
     }
 
     /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names. A reason is
@@ -104,6 +111,11 @@ impl DaemonHandle {
     /// Everything there is now, and everything that will happen after it.
     pub fn subscribe(&self) -> Subscription {
         self.board.subscribe()
+    }
+
+    /// The recent lines of the log.
+    pub(crate) fn logs(&self) -> &LogBuffer {
+        &self.logs
     }
 
     /// The report on the last edit of the configuration, if it was rejected.

@@ -126,7 +126,7 @@ pub fn color(state: TunnelState) -> Color {
         TunnelState::Failed | TunnelState::NeedsLogin => Color::Red,
         TunnelState::Degraded | TunnelState::Connecting | TunnelState::Reconnecting => Color::Yellow,
         TunnelState::Listening => Color::Cyan,
-        TunnelState::Down => Color::DarkGrey,
+        TunnelState::Down | TunnelState::Unknown => Color::DarkGrey,
     }
 }
 

@@ -1,24 +1,29 @@
 //! `tunnels daemon`: starts the daemon, in the background or, with `--foreground`, as this process.
 
+use super::version::{VERSION, commit};
 use super::{block_on, block_on_all_cores, config};
 use crate::exit::Exit;
 use crate::link::{self, Link};
+use crate::logging::{self, LogFile, LogFormat, Outputs, file};
+use crate::output;
 use crate::spawn::{self, Report};
-use crate::{logging, output};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tunnels_api::{ApiError, ErrorCode};
+use tunnels_api::{ApiError, ErrorCode, Places};
 use tunnels_aws::SdkConnector;
-use tunnels_daemon::{DRAIN, Options, StartError};
+use tunnels_daemon::{DRAIN, LogBuffer, Options, StartError};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Daemon {
     /// Stay in the foreground and log to standard error
     #[arg(long)]
     foreground: bool,
+    /// How lines are written to standard error
+    #[arg(long, value_name = "FORMAT", default_value = "text", requires = "foreground")]
+    log_format: LogFormat,
     /// Tell on standard output, in one line of JSON, whether it came up
     #[arg(long, hide = true, requires = "foreground")]
     report: bool,
@@ -29,16 +34,27 @@ impl Daemon {
         if !self.foreground {
             return start_in_background(named);
         }
-        logging::init("info");
-        let outcome = block_on_all_cores(self.serve(named));
+        let outcome = link::places().and_then(|places| {
+            let logs = logging::init_daemon(self.outputs(&places));
+            block_on_all_cores(self.serve(named, places, logs))
+        });
         if let (true, Err(error)) = (self.report, &outcome) {
             Report::Error(error.clone()).write();
         }
         outcome
     }
 
-    async fn serve(&self, named: Option<PathBuf>) -> Result<Exit, ApiError> {
-        let places = link::places()?;
+    fn outputs(&self, places: &Places) -> Outputs {
+        let path = file::path_in(&places.state_dir);
+        if self.report {
+            // Started by another command: nobody reads its standard error.
+            Outputs { file: LogFile::taking_stderr(path), stderr: None }
+        } else {
+            Outputs { file: LogFile::new(path), stderr: Some(self.log_format) }
+        }
+    }
+
+    async fn serve(&self, named: Option<PathBuf>, places: Places, logs: LogBuffer) -> Result<Exit, ApiError> {
         // Before anything is opened: a signal from here on ends it in order.
         let mut signals = Signals::listen()?;
         let connector = SdkConnector::new().map_err(|error| {
@@ -54,7 +70,9 @@ impl Daemon {
             tls: connector.tls(),
             connector: Arc::new(connector),
             drain: DRAIN,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: VERSION.to_owned(),
+            commit: commit(),
+            logs,
         })
         .map_err(|error| not_started(&error))?;
         if self.report {

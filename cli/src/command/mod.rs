@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod down;
+pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod restart;
 pub(crate) mod sim;

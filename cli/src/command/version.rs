@@ -8,6 +8,13 @@ use clap::Args;
 use std::fmt::Write as _;
 use tunnels_api::{ApiError, Version as Versions};
 
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit that this program was built from, where known.
+pub(crate) fn commit() -> Option<String> {
+    Some(env!("TUNNELS_COMMIT")).filter(|commit| *commit != "unknown").map(str::to_owned)
+}
+
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Version {
     /// Print JSON
@@ -23,11 +30,7 @@ impl Version {
                 Ok(link) => link.client.version().await.ok(),
                 Err(_) => None,
             };
-            let versions = Versions {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                commit: env!("TUNNELS_COMMIT").to_owned(),
-                daemon,
-            };
+            let versions = Versions { version: VERSION.to_owned(), commit: env!("TUNNELS_COMMIT").to_owned(), daemon };
             if self.json {
                 output::print_json(&versions)?;
             } else {

@@ -1,10 +1,11 @@
 //! The daemon's front door: HTTP with JSON over a Unix socket.
 //!
 //! `server` owns the folder, the lock, the socket and who may connect; `routes` turns requests into
-//! calls of the [`DaemonHandle`](crate::DaemonHandle); `events` turns the status board into
-//! server-sent events. Nothing here decides anything about tunnels.
+//! calls of the [`DaemonHandle`](crate::DaemonHandle); `events` and `logs` turn the status
+//! board and the log into server-sent events. Nothing here decides anything about tunnels.
 
 mod events;
+mod logs;
 mod routes;
 mod server;
 

@@ -4,7 +4,7 @@
 //! whatever their content type says, and none is needed where every field has a default, so that a
 //! bare `curl -X POST` works. Documented one by one in `docs/ipc.md`.
 
-use super::events;
+use super::{events, logs};
 use crate::handle::DaemonHandle;
 use axum::Json;
 use axum::body::Bytes;
@@ -39,6 +39,7 @@ pub(super) fn router(daemon: DaemonHandle, shutdown: CancellationToken) -> Route
         .route("/v1/down", post(down))
         .route("/v1/events", get(events::events))
         .route("/v1/reload", post(reload))
+        .route("/v1/logs", get(logs::logs))
         .route("/v1/stop", post(stop))
         .route("/v1/version", get(version))
         .route("/healthz", get(async || "ok\n"))
@@ -49,7 +50,7 @@ pub(super) fn router(daemon: DaemonHandle, shutdown: CancellationToken) -> Route
 }
 
 /// An [`ApiError`] as a response.
-struct Failure(ApiError);
+pub(super) struct Failure(ApiError);
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
@@ -146,10 +147,14 @@ async fn wrong_method(uri: Uri) -> Response {
 }
 
 /// A route with a name in it means exactly that tunnel; patterns are for `/v1/up` and `/v1/down`.
-fn existing(daemon: &DaemonHandle, name: &str) -> Result<TunnelStatus, ApiError> {
+pub(super) fn existing(daemon: &DaemonHandle, name: &str) -> Result<TunnelStatus, ApiError> {
     daemon.tunnel(name).ok_or_else(|| {
-        ApiError::new(ErrorCode::NoSuchTunnel, format!("no tunnel is named `{name}`"))
-            .with_hint("`tunnels ls` shows the names")
+        let tunnels = daemon.tunnels();
+        let hint = match tunnels_api::similar(name, tunnels.iter().map(|tunnel| &*tunnel.name)) {
+            Some(similar) => format!("did you mean `{similar}`? `tunnels ls` shows the names"),
+            None => "`tunnels ls` shows the names".to_owned(),
+        };
+        ApiError::new(ErrorCode::NoSuchTunnel, format!("no tunnel is named `{name}`")).with_hint(hint)
     })
 }
 

@@ -27,6 +27,7 @@ mod turns;
 
 use crate::aws::AwsConnector;
 use crate::config::TunnelConfig;
+use crate::log_layer::tunnel_span;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
 use ssm_session::Tls;
@@ -85,7 +86,7 @@ impl TunnelHandle {
     pub(crate) fn spawn(config: TunnelConfig, around: Surroundings) -> Self {
         let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
         warn_if_exposed(&config);
-        let span = tracing::info_span!("tunnel", name = %config.name);
+        let span = tunnel_span(&config.name);
         let (config, edits) = watch::channel(Arc::new(config));
         let task = TunnelTask::new(edits, around, queue);
         let task = tokio::spawn(tracing::Instrument::instrument(task.run(), span));
@@ -125,7 +126,7 @@ impl TunnelHandle {
         // It waits its turn; only a task that has ended takes no more.
         let _ = self.commands.send(TunnelCommand::Stop(drain)).await;
         if let Err(error) = (&mut self.task).await {
-            tracing::error!(name = %self.config().name, %error, "a tunnel's task ended badly");
+            tracing::error!(tunnel = %self.config().name, %error, "a tunnel's task ended badly");
         }
     }
 
@@ -138,7 +139,7 @@ impl TunnelHandle {
 
 fn warn_if_exposed(config: &TunnelConfig) {
     if config.local.is_exposed() {
-        tracing::warn!(name = %config.name, local = %config.local, "this tunnel can be reached from other machines");
+        tracing::warn!(tunnel = %config.name, local = %config.local, "this tunnel can be reached from other machines");
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{DaemonEvent, TunnelState, TunnelStatus};
-use tunnels_daemon::{Daemon, DaemonHandle, Options, Tls};
+use tunnels_daemon::{Daemon, DaemonHandle, LogBuffer, Options, Tls};
 
 /// No test waits longer than this for anything; what takes so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -107,6 +107,8 @@ impl World {
             tls: Tls::default(),
             drain: Duration::ZERO,
             version: "test".into(),
+            commit: None,
+            logs: LogBuffer::default(),
         }
     }
 

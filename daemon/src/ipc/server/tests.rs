@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::handle::{COMMAND_QUEUE, DaemonCommand};
+use crate::log_buffer::LogBuffer;
+use crate::log_layer::LogSink as _;
 use crate::status::{Gauges, Slot, StatusBoard};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
@@ -11,8 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tunnels_api::{
-    ApiError, Client, ClientError, DaemonEvent, DaemonVersion, ErrorCode, Reloaded, SelectRequest, StopRequest,
-    TargetState, Timestamp, TunnelState, TunnelStatus,
+    ApiError, Client, ClientError, DaemonEvent, DaemonVersion, ErrorCode, LogEvent, LogLevel, LogLine, LogQuery, Logs,
+    Reloaded, SelectRequest, StopRequest, TargetState, Timestamp, TunnelState, TunnelStatus,
 };
 
 fn folder() -> TempDir {
@@ -50,10 +52,22 @@ fn status(name: &str, state: TunnelState) -> TunnelStatus {
     }
 }
 
+fn log_line(level: LogLevel, tunnel: Option<&str>, message: &str) -> LogLine {
+    LogLine {
+        time: Timestamp::UNIX_EPOCH,
+        level,
+        tunnel: tunnel.map(str::to_owned),
+        target: "t".into(),
+        message: message.into(),
+        fields: [].into(),
+    }
+}
+
 /// A served socket in front of a board and a control task that says yes to everything.
 struct Daemon {
     board: StatusBoard,
     slot: Slot,
+    logs: LogBuffer,
     client: Client,
     shutdown: CancellationToken,
     serving: JoinHandle<io::Result<()>>,
@@ -91,6 +105,7 @@ impl Daemon {
         });
         let version = DaemonVersion {
             version: "0.0.0".into(),
+            commit: None,
             pid: 7,
             socket: socket.display().to_string(),
             config: None,
@@ -98,10 +113,11 @@ impl Daemon {
             config_error: None,
             aws_environment: [].into(),
         };
-        let handle = DaemonHandle::new(commands, board.clone(), version);
+        let logs = LogBuffer::default();
+        let handle = DaemonHandle::new(commands, board.clone(), logs.clone(), version);
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(instance.serve(handle, shutdown.clone()));
-        Self { board, slot, client: Client::new(&socket), shutdown, serving, socket, _folder: folder }
+        Self { board, slot, logs, client: Client::new(&socket), shutdown, serving, socket, _folder: folder }
     }
 
     /// What curl would see: status line and body.
@@ -227,6 +243,83 @@ async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
     assert!(events.next().await.is_none());
     daemon.serving.await.unwrap().unwrap();
     assert!(!daemon.socket.exists());
+}
+
+#[tokio::test]
+async fn logs_are_picked_by_tunnel_level_and_number() {
+    let daemon = Daemon::start();
+    assert_eq!(daemon.client.logs(&LogQuery::default()).await.unwrap(), Logs { lines: Vec::new() });
+    let lines = [
+        log_line(LogLevel::Info, None, "starts"),
+        log_line(LogLevel::Warn, Some("orders-db"), "connecting"),
+        log_line(LogLevel::Info, Some("orders-db"), "ready"),
+        log_line(LogLevel::Info, Some("gone"), "down"),
+    ];
+    for line in &lines {
+        daemon.logs.write(&Arc::new(line.clone()));
+    }
+    let asked = async |query: LogQuery| daemon.client.logs(&query).await.map(|logs| logs.lines);
+    let of = |tunnel: &str| LogQuery { tunnel: Some(tunnel.into()), ..LogQuery::default() };
+    assert_eq!(asked(LogQuery::default()).await.unwrap(), lines);
+    assert_eq!(asked(of("orders-db")).await.unwrap(), lines[1..3]);
+    assert_eq!(asked(LogQuery { level: Some(LogLevel::Warn), ..of("orders-db") }).await.unwrap(), lines[1..2]);
+    assert_eq!(asked(LogQuery { lines: Some(1), ..LogQuery::default() }).await.unwrap(), lines[3..]);
+    assert_eq!(asked(of("gone")).await.unwrap(), lines[3..], "it is not configured any more");
+    let error = ApiError::from(asked(of("orders-bd")).await.unwrap_err());
+    assert_eq!(error.code, ErrorCode::NoSuchTunnel);
+    assert!(error.hint.unwrap().starts_with("did you mean `orders-db`?"));
+    let answer = daemon.raw("GET /v1/logs?lines=many").await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(r#""code":"usage""#), "{answer}");
+}
+
+#[tokio::test]
+async fn who_follows_the_log_hears_what_comes_is_told_what_was_missed_and_ends_with_the_daemon() {
+    let daemon = Daemon::start();
+    let write = |level, tunnel, text: &str| daemon.logs.write(&Arc::new(log_line(level, tunnel, text)));
+    write(LogLevel::Info, Some("orders-db"), "before");
+    let query = LogQuery { tunnel: Some("orders-db".into()), level: Some(LogLevel::Info), ..LogQuery::default() };
+    let mut events = daemon.client.follow_logs(&query).await.unwrap();
+    let before = vec![log_line(LogLevel::Info, Some("orders-db"), "before")];
+    assert_eq!(events.next().await.unwrap().unwrap(), LogEvent::Snapshot { lines: before });
+    write(LogLevel::Info, None, "about the daemon");
+    write(LogLevel::Debug, Some("orders-db"), "too detailed");
+    write(LogLevel::Warn, Some("orders-db"), "news");
+    let news = log_line(LogLevel::Warn, Some("orders-db"), "news");
+    assert_eq!(events.next().await.unwrap().unwrap(), LogEvent::Line { line: news });
+    // The server has no turn between these.
+    for _ in 0..5000 {
+        write(LogLevel::Info, Some("orders-db"), "flood");
+    }
+    let LogEvent::Missed { count } = events.next().await.unwrap().unwrap() else { panic!("it is told") };
+    write(LogLevel::Info, Some("orders-db"), "last");
+    let mut heard = 0;
+    loop {
+        match events.next().await.unwrap().unwrap() {
+            LogEvent::Line { line } if line.message == "last" => break,
+            LogEvent::Line { .. } => heard += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(count + heard, 5000);
+    daemon.shutdown.cancel();
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_route_that_an_older_daemon_lacks_is_told_as_that() {
+    let folder = folder();
+    let socket = folder.path().join("old.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let old = axum::Router::new().fallback(async || {
+        let error = ApiError::new(ErrorCode::NotFound, "there is no route");
+        (axum::http::StatusCode::NOT_FOUND, axum::Json(tunnels_api::ErrorBody { error }))
+    });
+    tokio::spawn(axum::serve(listener, old).into_future());
+    let error = Client::new(socket).logs(&LogQuery::default()).await.unwrap_err();
+    assert!(matches!(&error, ClientError::Older { route } if route == "/v1/logs"), "{error:?}");
+    let error = ApiError::from(error);
+    assert!(error.message.contains("older"), "{error}");
+    assert!(error.hint.unwrap().contains("tunnels stop && tunnels up"));
 }
 
 #[tokio::test]

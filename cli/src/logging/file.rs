@@ -1,0 +1,257 @@
+//! The daemon's log file: appended to, and put aside when it has grown large, with a few older ones kept.
+//!
+//! Nothing that happens to it stops the daemon: on a full disk lines are lost and counted, and a file or
+//! folder that was taken away is made again. Of the libraries, tracing-appender (0.2) rotates by time only,
+//! and file-rotate (0.8) panics when its folder cannot be made and keeps writing to a file that was removed.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tunnels_api::LogLine;
+use tunnels_daemon::LogSink;
+
+/// A file that would grow beyond this is put aside.
+const LARGEST: u64 = 10 << 20;
+/// So many older ones are kept: `daemon.log.1` is the newest of them.
+const OLDER: usize = 3;
+
+/// Where the daemon logs to.
+pub(crate) fn path_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("daemon.log")
+}
+
+/// The file and the older ones that may be there, the newest first.
+pub(crate) fn family(path: &Path) -> Vec<PathBuf> {
+    (0..=OLDER).map(|age| aged(path, age)).collect()
+}
+
+fn aged(path: &Path, age: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    if age > 0 {
+        name.push(format!(".{age}"));
+    }
+    name.into()
+}
+
+/// Opens the file to append to it, as a new one that nobody else can read if need be, and its folder too.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// A log file that lines are written to.
+#[derive(Debug)]
+pub(crate) struct LogFile(Mutex<Writer>);
+
+#[derive(Debug)]
+struct Writer {
+    path: PathBuf,
+    largest: u64,
+    /// Whether standard error follows the file, for what is said past the log.
+    takes_stderr: bool,
+    open: Option<Open>,
+    /// Lines that could not be written, and why.
+    lost: Option<(u64, String)>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Device and inode: whether the name still means this file.
+    id: (u64, u64),
+    size: u64,
+}
+
+impl LogFile {
+    /// A log at this path, opened with the first line.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(Mutex::new(Writer { path, largest: LARGEST, takes_stderr: false, open: None, lost: None }))
+    }
+
+    /// The same, and standard error is made to lead there, too: for a process that has nobody who looks at it.
+    pub(crate) fn taking_stderr(path: PathBuf) -> Self {
+        let log = Self::new(path);
+        log.0.lock().unwrap_or_else(PoisonError::into_inner).takes_stderr = true;
+        log
+    }
+}
+
+impl LogSink for LogFile {
+    fn write(&self, line: &Arc<LogLine>) {
+        let text = format!("{line}\n");
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(&text);
+    }
+}
+
+impl Writer {
+    fn write(&mut self, text: &str) {
+        match self.try_write(text) {
+            Ok(()) => self.lost = None,
+            Err(error) => {
+                let lost = self.lost.take().map_or(0, |(lost, _)| lost);
+                self.lost = Some((lost + 1, error.to_string()));
+                // Whatever was written of it: the next line begins in a file of a known size.
+                self.open = None;
+            }
+        }
+    }
+
+    fn try_write(&mut self, text: &str) -> io::Result<()> {
+        let text = match &self.lost {
+            // What went before may have been cut off in the middle of a line.
+            Some((lost, why)) => format!("\n    ({lost} lines could not be written here: {why})\n{text}"),
+            None => text.to_owned(),
+        };
+        self.settle(text.len() as u64)?;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.file.write_all(text.as_bytes())?;
+        open.size += text.len() as u64;
+        Ok(())
+    }
+
+    /// Sees that the file is there and has room for so many bytes.
+    fn settle(&mut self, length: u64) -> io::Result<()> {
+        let id = fs::metadata(&self.path).ok().map(|found| (found.dev(), found.ino()));
+        if self.open.as_ref().is_none_or(|open| Some(open.id) != id) {
+            self.reopen()?;
+        }
+        if let Some(open) = &mut self.open
+            && open.size > 0
+            && open.size + length > self.largest
+        {
+            if put_aside(&self.path).is_ok() {
+                self.reopen()?;
+            } else {
+                // Where no other name can be had: rather without the old lines than without a bound.
+                open.file.set_len(0)?;
+                open.size = 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.open = None;
+        let file = open(&self.path)?;
+        let found = file.metadata()?;
+        if self.takes_stderr {
+            rustix::stdio::dup2_stderr(&file)?;
+        }
+        self.open = Some(Open { id: (found.dev(), found.ino()), size: found.len(), file });
+        Ok(())
+    }
+}
+
+fn put_aside(path: &Path) -> io::Result<()> {
+    for age in (1..OLDER).rev() {
+        match fs::rename(aged(path, age), aged(path, age + 1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fs::rename(path, aged(path, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn log(largest: u64) -> (TempDir, PathBuf, Writer) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path_in(&folder.path().join("state"));
+        let writer = Writer { path: path.clone(), largest, takes_stderr: false, open: None, lost: None };
+        (folder, path, writer)
+    }
+
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn it_is_private_and_appended_to() {
+        let (_folder, path, mut writer) = log(LARGEST);
+        writer.write("first\n");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+        writer.open = None;
+        writer.write("second\n");
+        assert_eq!(read(&path), "first\nsecond\n");
+    }
+
+    #[test]
+    fn a_file_that_would_grow_too_large_is_put_aside_and_only_so_many_are_kept() {
+        let (_folder, path, mut writer) = log(20);
+        for number in 0..50 {
+            writer.write(&format!("line {number:04}\n"));
+        }
+        // Two lines of ten bytes fit into each.
+        assert_eq!(family(&path).len(), OLDER + 1);
+        let texts: Vec<String> = family(&path).iter().map(|path| read(path)).collect();
+        assert_eq!(texts[0], "line 0048\nline 0049\n");
+        assert_eq!(texts[OLDER], "line 0042\nline 0043\n");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), OLDER + 1);
+        writer.write(&format!("{}\n", "x".repeat(100)));
+        assert_eq!(read(&path).len(), 101, "one line that is larger than a file is written all the same");
+    }
+
+    #[test]
+    fn a_file_or_folder_that_was_taken_away_is_made_again() {
+        let (_folder, path, mut writer) = log(LARGEST);
+        writer.write("first\n");
+        fs::remove_file(&path).unwrap();
+        writer.write("second\n");
+        assert_eq!(read(&path), "second\n");
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        writer.write("third\n");
+        assert_eq!(read(&path), "third\n");
+        // As logrotate does it.
+        fs::rename(&path, path.with_extension("old")).unwrap();
+        writer.write("fourth\n");
+        assert_eq!(read(&path), "fourth\n");
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_and_told_of() {
+        let (folder, path, mut writer) = log(LARGEST);
+        fs::write(folder.path().join("state"), "not a folder").unwrap();
+        writer.write("lost\n");
+        writer.write("lost\n");
+        fs::remove_file(folder.path().join("state")).unwrap();
+        writer.write("kept\n");
+        writer.write("kept\n");
+        let text = read(&path);
+        assert!(text.contains("(2 lines could not be written here: "), "{text}");
+        assert!(text.ends_with(")\nkept\nkept\n"), "{text}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_loses_lines_and_nothing_else() {
+        let (_folder, path, mut writer) = log(LARGEST);
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        writer.write("lost\n");
+        assert_eq!(writer.lost.as_ref().map(|(lost, _)| *lost), Some(1));
+        fs::remove_file(&path).unwrap();
+        writer.write("kept\n");
+        assert!(read(&path).contains("(1 lines could not be written here: No space left"), "{}", read(&path));
+    }
+
+    #[test]
+    fn where_no_other_name_can_be_had_the_file_is_emptied() {
+        let (_folder, path, mut writer) = log(20);
+        writer.write("0123456789\n");
+        // A folder in the way that a file cannot replace.
+        fs::create_dir(aged(&path, 1)).unwrap();
+        fs::write(aged(&path, 1).join("x"), "").unwrap();
+        fs::create_dir(aged(&path, 2)).unwrap();
+        fs::write(aged(&path, 2).join("x"), "").unwrap();
+        writer.write("abcdefghij\n");
+        assert_eq!(read(&path), "abcdefghij\n");
+    }
+}

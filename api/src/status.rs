@@ -92,8 +92,14 @@ pub enum CauseKind {
     IdlePolicy,
     /// The account's maximum session duration ended the session.
     MaxDuration,
-    /// Credentials are missing or expired.
+    /// Credentials have expired, or AWS does not know them.
     Credentials,
+    /// There are no credentials.
+    NoCredentials,
+    /// No region is set.
+    NoRegion,
+    /// There is no such AWS profile.
+    NoProfile,
     /// AWS refused the call.
     AccessDenied,
     /// The target is not connected to Systems Manager.
@@ -116,6 +122,8 @@ pub enum CauseKind {
     Sleep,
     /// The remote refused or could not be reached from the target.
     RemoteRefused,
+    /// The target cannot find the remote's host.
+    NoSuchHost,
     /// The remote did not answer the probe.
     ProbeFailed,
     /// The local port is held by another program.
@@ -127,6 +135,40 @@ pub enum CauseKind {
     /// A kind that this version does not know.
     #[serde(other)]
     Other,
+}
+
+impl CauseKind {
+    /// Two or three words for where there is no room for the cause's text.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::User => "asked for",
+            Self::Config => "configuration",
+            Self::ServiceRecycle => "hourly reconnect",
+            Self::IdlePolicy => "idle timeout",
+            Self::MaxDuration => "maximum duration",
+            Self::Credentials => "credentials expired",
+            Self::NoCredentials => "no credentials",
+            Self::NoRegion => "no region",
+            Self::NoProfile => "no such profile",
+            Self::AccessDenied => "access denied",
+            Self::TargetOffline => "target offline",
+            Self::NoSuchTarget => "no such target",
+            Self::DocumentMissing => "document missing",
+            Self::Throttled => "throttled by AWS",
+            Self::ServiceError => "AWS error",
+            Self::AgentRestarted => "agent restarted",
+            Self::AgentTooOld => "agent too old",
+            Self::Network => "network",
+            Self::Sleep => "was asleep",
+            Self::RemoteRefused => "remote refused",
+            Self::NoSuchHost => "remote host unknown",
+            Self::ProbeFailed => "remote silent",
+            Self::PortTaken => "port taken",
+            Self::Parked => "parked",
+            Self::Protocol => "protocol error",
+            Self::Other => "see status",
+        }
+    }
 }
 
 /// Why a tunnel is in its state, in a form a program and a person can act on.
@@ -145,6 +187,11 @@ impl Cause {
     /// A cause with nothing for the user to do.
     pub fn new(kind: CauseKind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into(), next: None }
+    }
+
+    /// A few words for a column of a table: by its kind, so that the same trouble reads the same everywhere.
+    pub fn short(&self) -> &'static str {
+        self.kind.words()
     }
 
     /// Adds what the user can do about it.

@@ -68,7 +68,7 @@ impl SdkConnector {
             check_endpoint(endpoint).map_err(|error| AwsError::Config(error.to_string()))?;
         }
         let Some(region) = config.region().map(ToString::to_string) else {
-            return Err(AwsError::Config("no region is set".into()));
+            return Err(AwsError::NoRegion);
         };
         let login = login::command(scope.profile.as_deref()).await;
         Ok(SdkSsm::new(&config, region, endpoint, messages, login))

@@ -52,7 +52,13 @@ pub enum AwsError {
     /// Something the rules above do not know.
     #[error("AWS answered with an error: {0}")]
     Unknown(String),
-    /// The configuration names something the SDK cannot use (no region, no such profile).
+    /// Neither the configuration nor the profile nor the environment names a region.
+    #[error("no AWS region is set")]
+    NoRegion,
+    /// `~/.aws` has no such profile.
+    #[error("there is no AWS profile `{0}`")]
+    NoProfile(String),
+    /// The configuration names something else that the SDK cannot use.
     #[error("the AWS configuration cannot be used: {0}")]
     Config(String),
 }

@@ -33,6 +33,14 @@ pub struct AwsScope {
     pub endpoints: Endpoints,
 }
 
+impl AwsScope {
+    /// The profile in force: the configured one, else the environment's.
+    pub(crate) fn profile_in_force(&self) -> Option<String> {
+        let in_environment = || std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        self.profile.clone().or_else(in_environment)
+    }
+}
+
 /// Endpoint overrides (`PrivateLink`, or the simulator).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Endpoints {

@@ -4,7 +4,7 @@
 //! Makes the calls in their order and says what failed. It never tries again by itself.
 
 use super::Surroundings;
-use super::cause::{DownCause, Retry};
+use super::cause::{About, DownCause, Retry};
 use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession};
 use crate::config::TunnelConfig;
 use crate::state::{SessionRecord, StateFile};
@@ -61,14 +61,14 @@ pub(super) enum ResumeError {
     Failed(DownCause),
 }
 
-impl From<AwsError> for ResumeError {
-    fn from(error: AwsError) -> Self {
+impl ResumeError {
+    fn of(about: &About, error: AwsError) -> Self {
         match error {
             AwsError::NoSuchSession(message) => Self::Ended(gone(&message)),
-            denied @ AwsError::AccessDenied(_) => Self::Failed(DownCause::from(denied).with_next(
+            denied @ AwsError::AccessDenied(_) => Self::Failed(about.call_failed(denied).with_next(
                 "ask for ssm:ResumeSession on your sessions; without it a lost channel costs the connections",
             )),
-            other => Self::Failed(other.into()),
+            other => Self::Failed(about.call_failed(other)),
         }
     }
 }
@@ -112,17 +112,13 @@ impl Connector {
     }
 
     async fn start_on(self: &Arc<Self>, api: &dyn SsmApi, candidate: &Candidate) -> Result<Live, DownCause> {
-        let nodes = match self.noting_login(candidate.resolve(api).await)? {
+        let candidate_name = candidate.to_string();
+        let about = self.about(api).at(&candidate_name);
+        let resolved = self.noting_login(candidate.resolve(api).await);
+        let nodes = match resolved.map_err(|error| about.call_failed(error))? {
             Resolved::Nodes(nodes) => nodes,
-            Resolved::Nothing => {
-                let text = format!("no managed node matches {candidate}");
-                return Err(DownCause::new(CauseKind::NoSuchTarget, Retry::Answered, text)
-                    .with_next("check `target`, and the profile and region"));
-            }
-            Resolved::AllOffline(count) => {
-                let text = format!("none of the {count} nodes that match {candidate} is online");
-                return Err(DownCause::new(CauseKind::TargetOffline, Retry::Answered, text));
-            }
+            Resolved::Nothing => return Err(about.no_such_target(&candidate_name)),
+            Resolved::AllOffline(count) => return Err(about.all_offline(&candidate_name, count)),
         };
         let mut failure = None;
         for target in nodes {
@@ -135,13 +131,15 @@ impl Connector {
     }
 
     async fn start_at(self: &Arc<Self>, api: &dyn SsmApi, target: String) -> Result<Live, DownCause> {
+        let about = self.about(api).at(&target);
         let request = request(&self.tunnel, target.clone());
-        let grant = self.noting_login(api.start_session(request).await)?;
+        let started = self.noting_login(api.start_session(request).await);
+        let grant = started.map_err(|error| about.call_failed(error))?;
         let id = grant.session_id.clone();
         // From here on there is a session to be ended, whatever happens.
         self.state.session_opened(&id, self.record(api));
         let leaving = self.state.leaving(&id);
-        match self.establish(api, grant, target).await {
+        match self.establish(api, &about, grant, target).await {
             Ok(live) => {
                 leaving.stays();
                 Ok(live)
@@ -156,15 +154,16 @@ impl Connector {
     async fn establish(
         self: &Arc<Self>,
         api: &dyn SsmApi,
+        about: &About,
         grant: SessionGrant,
         target: String,
     ) -> Result<Live, DownCause> {
         let url = stream_url(api, &grant.stream_url)?;
-        let transport = self.websocket(api, &url).await?;
+        let transport = self.websocket(api, about, &url).await?;
         let session = Session::client(ssm_proto::Config::default());
         session.attach(transport, grant.token);
-        let Ok(outcome) = timeout(ESTABLISHED, established(&session)).await else {
-            let text = "the agent did not answer the session's first messages";
+        let Ok(outcome) = timeout(ESTABLISHED, established(&session, about)).await else {
+            let text = format!("the SSM agent on {target} did not answer the session's first messages");
             return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
         };
         outcome?;
@@ -183,7 +182,9 @@ impl Connector {
     /// session's status.
     pub(super) async fn resume(&self, live: &Live) -> Result<StreamUrl, ResumeError> {
         let api = self.api().await.map_err(ResumeError::Failed)?;
-        let grant = match self.noting_login_error(api.resume_session(&live.id).await)? {
+        let about = self.about(api.as_ref()).at(&live.target);
+        let resumed = self.noting_login(api.resume_session(&live.id).await);
+        let grant = match resumed.map_err(|error| ResumeError::of(&about, error))? {
             Some(grant) if !grant.token.is_empty() => grant,
             _ => return Err(ResumeError::Ended(gone("it has timed out"))),
         };
@@ -193,7 +194,7 @@ impl Connector {
         } else {
             stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::Failed)?
         };
-        let transport = self.websocket(api.as_ref(), &url).await.map_err(ResumeError::Failed)?;
+        let transport = self.websocket(api.as_ref(), &about, &url).await.map_err(ResumeError::Failed)?;
         live.session.attach(transport, grant.token);
         Ok(url)
     }
@@ -219,17 +220,21 @@ impl Connector {
 
     /// What was resolved, not what is configured: the environment may be another when it is needed.
     fn record(&self, api: &dyn SsmApi) -> SessionRecord {
-        let in_environment = || std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
         SessionRecord {
             tunnel: self.tunnel.name.clone(),
-            profile: self.tunnel.scope.profile.clone().or_else(in_environment),
+            profile: self.tunnel.scope.profile_in_force(),
             region: Some(api.region()),
             ssm_endpoint: api.endpoint(),
         }
     }
 
-    async fn websocket(&self, api: &dyn SsmApi, url: &StreamUrl) -> Result<ssm_session::Transport, DownCause> {
-        let credentials = self.noting_login(api.credentials().await)?;
+    async fn websocket(
+        &self,
+        api: &dyn SsmApi,
+        about: &About,
+        url: &StreamUrl,
+    ) -> Result<ssm_session::Transport, DownCause> {
+        let credentials = self.noting_login(api.credentials().await).map_err(|error| about.call_failed(error))?;
         let request =
             Connect { url, signing: Some((credentials, api.region())), tls: self.tls.clone(), timeout: WEBSOCKET };
         open_websocket(request).await.map_err(|error| {
@@ -247,7 +252,8 @@ impl Connector {
         if let Some(api) = made {
             return Ok(api);
         }
-        let api = self.aws.connect(&self.tunnel.scope).await?;
+        let connected = self.aws.connect(&self.tunnel.scope).await;
+        let api = connected.map_err(|error| About::tunnel(&self.tunnel).call_failed(error))?;
         *self.lock_api() = Some(Arc::clone(&api));
         Ok(api)
     }
@@ -263,19 +269,24 @@ impl Connector {
     }
 
     /// A client that ran out of credentials is made anew: it may hold on to what it once read.
-    fn noting_login_error<T>(&self, result: Result<T, AwsError>) -> Result<T, AwsError> {
+    fn noting_login<T>(&self, result: Result<T, AwsError>) -> Result<T, AwsError> {
         if result.as_ref().is_err_and(AwsError::needs_login) {
             self.forget_api();
         }
         result
     }
 
-    fn noting_login<T>(&self, result: Result<T, AwsError>) -> Result<T, DownCause> {
-        Ok(self.noting_login_error(result)?)
+    fn about(&self, api: &dyn SsmApi) -> About {
+        About::tunnel(&self.tunnel).in_region(api.region())
     }
 }
 
 impl Live {
+    /// What causes of this session's troubles name.
+    pub(super) fn about(&self) -> About {
+        About::tunnel(&self.by.tunnel).in_region(self.region.clone()).at(&self.target)
+    }
+
     /// Lets its connections come to their end, for `patience` at most, then ends it.
     pub(super) async fn retire(self, patience: impl Future<Output = ()>) {
         self.users.close();
@@ -328,12 +339,12 @@ fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
 }
 
 /// Waits until data may flow. A websocket lost before that is not worth resuming.
-async fn established(session: &Session) -> Result<(), DownCause> {
+async fn established(session: &Session, about: &About) -> Result<(), DownCause> {
     let mut status = session.status();
     loop {
         match &*status.borrow_and_update() {
             SessionStatus::Established => return Ok(()),
-            SessionStatus::Closed(reason) => return Err(DownCause::from_close(reason)),
+            SessionStatus::Closed(reason) => return Err(about.closed(reason)),
             SessionStatus::Detached { reason } => return Err(channel_lost(reason.as_ref())),
             _ => {}
         }

@@ -2,14 +2,13 @@
 //!
 //! Says nothing about states: that a probe failed is an event for the lifecycle.
 
-use super::cause::{DownCause, Retry};
+use super::cause::{About, DownCause};
 use crate::config::{Probe, Remote};
 use ssm_session::Session;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
-use tunnels_api::CauseKind;
 
 /// A remote that takes longer than this for its first byte is as good as silent.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -20,21 +19,20 @@ const NO_REFUSAL: Duration = Duration::from_millis(300);
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Probes the remote through a session.
-pub(super) async fn probe(kind: Probe, remote: &Remote, session: &Session) -> Result<(), DownCause> {
+pub(super) async fn probe(kind: Probe, about: &About, session: &Session) -> Result<(), DownCause> {
     if kind == Probe::None {
         return Ok(());
     }
-    let stream = session.open_stream().await.map_err(|error| {
-        DownCause::new(CauseKind::ProbeFailed, Retry::Answered, format!("the probe got no stream: {error}"))
-    })?;
-    ask(kind, remote, stream).await
+    let opened = session.open_stream().await;
+    let stream = opened.map_err(|error| about.probe_failed(&format!("could not be asked: {error}")))?;
+    ask(kind, about, stream).await
 }
 
-async fn ask(kind: Probe, remote: &Remote, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), DownCause> {
+async fn ask(kind: Probe, about: &About, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), DownCause> {
     let patience = if kind == Probe::Tcp { NO_REFUSAL } else { ANSWER };
     let mut first = [0];
     let asked = timeout(patience, async {
-        stream.write_all(&question(kind, remote)).await?;
+        stream.write_all(&question(kind, about.remote())).await?;
         stream.read(&mut first).await
     })
     .await;
@@ -43,22 +41,11 @@ async fn ask(kind: Probe, remote: &Remote, mut stream: impl AsyncRead + AsyncWri
         Err(_) if kind == Probe::Tcp => Ok(()),
         // It took the connection. A Redis that expects TLS ends like this as well.
         Ok(Ok(0)) if matches!(kind, Probe::Tcp | Probe::Redis) => Ok(()),
-        Ok(Ok(_)) => Err(failed(remote, "closed the connection without an answer")),
-        Err(_) => Err(failed(remote, "does not answer")),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(refused(remote)),
-        Ok(Err(error)) => Err(failed(remote, &format!("could not be asked: {error}"))),
+        Ok(Ok(_)) => Err(about.probe_failed("closed the connection without an answer")),
+        Err(_) => Err(about.probe_failed(&format!("does not answer within {} s", ANSWER.as_secs()))),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(about.remote_refused()),
+        Ok(Err(error)) => Err(about.probe_failed(&format!("could not be asked: {error}"))),
     }
-}
-
-/// What the agent tells of a connection it could not open: nothing but that.
-fn refused(remote: &Remote) -> DownCause {
-    DownCause::new(CauseKind::RemoteRefused, Retry::Answered, format!("the target cannot connect to {remote}"))
-        .with_next("check host and port in `remote`, that it runs, and that its security group admits the target")
-}
-
-fn failed(remote: &Remote, what: &str) -> DownCause {
-    DownCause::new(CauseKind::ProbeFailed, Retry::Answered, format!("{remote} {what}"))
-        .with_next("check the remote, or choose another `probe`")
 }
 
 fn question(kind: Probe, remote: &Remote) -> Vec<u8> {
@@ -108,24 +95,26 @@ fn client_hello(host: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tunnels_api::CauseKind;
 
-    fn remote() -> Remote {
-        Remote { host: Some("db.example".into()), port: 5432 }
+    fn about() -> About {
+        let text = "[tunnels.a]\nremote = \"db.example:5432\"\nlocal = 1\ntarget = \"i-01234567\"\n";
+        About::tunnel(&crate::config::parse(std::path::Path::new("c"), text).unwrap().tunnels[0])
     }
 
     /// Probes a remote that reads what it is asked, answers with `answer` and closes.
     async fn against(kind: Probe, answer: &'static [u8]) -> Result<(), CauseKind> {
         let (ours, mut theirs) = tokio::io::duplex(4096);
         let serve = async {
-            let asked = question(kind, &remote());
+            let asked = question(kind, about().remote());
             let mut got = vec![0; asked.len()];
             theirs.read_exact(&mut got).await.unwrap();
             assert_eq!(got, asked);
             theirs.write_all(answer).await.unwrap();
             drop(theirs);
         };
-        let remote = remote();
-        let (result, ()) = tokio::join!(ask(kind, &remote, ours), serve);
+        let about = about();
+        let (result, ()) = tokio::join!(ask(kind, &about, ours), serve);
         result.map_err(|down| down.cause.kind)
     }
 
@@ -147,9 +136,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_an_answer_for_tcp_only() {
         let (ours, _theirs) = tokio::io::duplex(4096);
-        assert!(ask(Probe::Tcp, &remote(), ours).await.is_ok());
+        assert!(ask(Probe::Tcp, &about(), ours).await.is_ok());
         let (ours, _theirs) = tokio::io::duplex(4096);
-        let silent = ask(Probe::Http, &remote(), ours).await.unwrap_err();
+        let silent = ask(Probe::Http, &about(), ours).await.unwrap_err();
         assert!(silent.cause.text.contains("does not answer"), "{silent:?}");
     }
 

@@ -5,7 +5,7 @@
 //! attempt is a task of its own, numbered, so that the result of one that was overtaken is recognised – and
 //! a session that such an attempt still opened is ended. Attempts are never cancelled for that reason.
 
-use super::cause::{DownCause, Retry};
+use super::cause::{About, DownCause, Retry};
 use super::connect::{self, Connector, Live, ResumeError};
 use super::forward::{Carrier, Gate, News, Shared};
 use super::lifecycle::{Action, Event, Lifecycle, Policy};
@@ -294,10 +294,9 @@ impl TunnelTask {
             Action::Probe => {
                 self.probing += 1;
                 if let Some(live) = &self.live {
-                    let (number, session) = (self.probing, live.session.clone());
-                    let config = Arc::clone(&self.config);
-                    let probe =
-                        async move { Done::Probed(number, probe::probe(config.probe, &config.remote, &session).await) };
+                    let (number, session, kind) = (self.probing, live.session.clone(), self.config.probe);
+                    let about = live.about();
+                    let probe = async move { Done::Probed(number, probe::probe(kind, &about, &session).await) };
                     self.spawn(probe, Done::Probed(number, Err(broken())));
                 }
             }
@@ -398,10 +397,15 @@ impl TunnelTask {
                 self.probing += 1;
                 Event::ChannelLost(connect::channel_lost(reason.as_ref()))
             }
-            SessionStatus::Closed(reason) => Event::SessionEnded(DownCause::from_close(&reason)),
+            SessionStatus::Closed(reason) => Event::SessionEnded(self.about().closed(&reason)),
             SessionStatus::Opening | SessionStatus::Resuming => return,
         };
         self.lifecycle.handle_event(event, clock::now());
+    }
+
+    /// What causes name.
+    fn about(&self) -> About {
+        self.live.as_ref().map_or_else(|| About::tunnel(&self.config), Live::about)
     }
 
     fn open_gate(&mut self) {

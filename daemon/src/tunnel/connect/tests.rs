@@ -129,7 +129,8 @@ async fn missing_or_refused_credentials_make_the_next_attempt_read_them_anew() {
 
 #[test]
 fn a_resume_that_is_denied_names_the_permission_that_is_missing() {
-    let ResumeError::Failed(down) = AwsError::AccessDenied("no".into()).into() else {
+    let about = About::tunnel(&tunnel(REMOTE));
+    let ResumeError::Failed(down) = ResumeError::of(&about, AwsError::AccessDenied("no".into())) else {
         panic!("the session may still exist");
     };
     assert_eq!(down.cause.kind, CauseKind::AccessDenied);

@@ -11,13 +11,15 @@ mod credentials_cache;
 mod endpoints;
 mod error;
 mod http;
-mod login;
+mod profile;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use client::SdkSsm;
+use profile::Profiles;
 use ssm_session::Tls;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,7 +62,12 @@ impl SdkConnector {
 
     async fn make(&self, scope: &AwsScope) -> Result<SdkSsm, AwsError> {
         let named = endpoints::ssm_named(scope);
-        let config = self.load(scope, named.as_deref().is_some_and(is_loopback)).await;
+        let is_local = named.as_deref().is_some_and(is_loopback);
+        let profiles = Profiles::load(scope.profile.as_deref()).await;
+        if let Some(profile) = scope.profile.as_deref().filter(|name| !is_local && profiles.lack(name)) {
+            return Err(AwsError::NoProfile(profile.to_owned()));
+        }
+        let config = self.load(scope, is_local).await;
         let endpoint = named.or_else(|| endpoints::ssm_of_profile(&config));
         let messages = endpoints::messages(scope);
         // One for all services may serve others of the SDK's calls: those that fetch credentials.
@@ -70,8 +77,7 @@ impl SdkConnector {
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(AwsError::NoRegion);
         };
-        let login = login::command(scope.profile.as_deref()).await;
-        Ok(SdkSsm::new(&config, region, endpoint, messages, login))
+        Ok(SdkSsm::new(&config, region, endpoint, messages, profiles.login_command()))
     }
 
     async fn load(&self, scope: &AwsScope, is_local: bool) -> SdkConfig {
@@ -95,7 +101,15 @@ impl SdkConnector {
         if is_local {
             loader = loader.credentials_provider(credentials::local(scope.profile.as_deref(), &self.http));
         }
-        loader.load().await
+        let config = loader.load().await;
+        match &scope.profile {
+            Some(profile) if !is_local => {
+                let credentials = credentials::of_profile(Some(profile), config.region().cloned(), &self.http);
+                let credentials = SharedCredentialsProvider::new(credentials);
+                config.into_builder().credentials_provider(credentials).build()
+            }
+            _ => config,
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AwsScope, Arc<SdkSsm>>> {

@@ -14,6 +14,7 @@ struct Entry {
     local: SocketAddr,
     remote: SocketAddr,
     state: u8,
+    uid: u32,
     /// 0 when no process holds the socket any more.
     inode: u64,
 }
@@ -27,35 +28,27 @@ pub(super) fn owner(local: SocketAddr, remote: SocketAddr) -> Owner {
         .map_or(Owner::Invisible, |entry| if entry.inode == 0 { Owner::Gone } else { Owner::Present })
 }
 
-/// Who listens on a port, as `name (pid 123)`, if that is one of this user's processes (or we may look).
-pub(crate) fn listener_on(port: u16) -> Option<String> {
-    let inodes: Vec<String> = tables()
-        .iter()
-        .flat_map(|table| entries(table))
-        .filter(|entry| entry.state == LISTEN && entry.local.port() == port)
-        .map(|entry| format!("socket:[{}]", entry.inode))
-        .collect();
-    if inodes.is_empty() {
-        return None;
-    }
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let name = process.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
-            continue;
-        };
-        let holds = files
-            .flatten()
-            .filter_map(|file| std::fs::read_link(file.path()).ok())
-            .any(|link| link.to_str().is_some_and(|link| inodes.iter().any(|inode| inode == link)));
-        if holds {
-            let comm = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", comm.trim()));
-        }
-    }
-    None
+/// A socket that somebody listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listening {
+    pub(super) inode: u64,
+    /// Whose it is.
+    pub(super) uid: u32,
+}
+
+/// The sockets that keep `addr` from being bound: on that very address, or on all addresses.
+pub(super) fn listeners(addr: SocketAddr) -> Vec<Listening> {
+    let clashes = |other: SocketAddr| {
+        let (a, b) = (addr.ip(), other.ip());
+        // `[::]` usually takes IPv4 as well.
+        let everything =
+            a.is_unspecified() && (a.is_ipv6() || b.is_ipv4()) || b.is_unspecified() && (b.is_ipv6() || a.is_ipv4());
+        other.port() == addr.port() && (a == b || everything)
+    };
+    let listening = |entry: &Entry| entry.state == LISTEN && clashes(entry.local);
+    let found = |table: &String| entries(table).filter(listening).collect::<Vec<_>>();
+    let all = tables().iter().flat_map(found).collect::<Vec<_>>();
+    all.into_iter().map(|entry| Listening { inode: entry.inode, uid: entry.uid }).collect()
 }
 
 fn tables() -> Vec<String> {
@@ -72,8 +65,9 @@ fn entry(line: &str) -> Option<Entry> {
     let local = address(fields.next()?)?;
     let remote = address(fields.next()?)?;
     let state = u8::from_str_radix(fields.next()?, 16).ok()?;
-    let inode = fields.nth(5)?.parse().ok()?;
-    Some(Entry { local, remote, state, inode })
+    let uid = fields.nth(3)?.parse().ok()?;
+    let inode = fields.nth(1)?.parse().ok()?;
+    Some(Entry { local, remote, state, uid, inode })
 }
 
 /// `0100007F:1538`: 32-bit words in the machine's order, in hexadecimal, then the port.
@@ -102,7 +96,7 @@ mod tests {
     #[test]
     fn lines_of_both_tables() {
         let line =
-            "   0: 0100007F:1538 0200007F:9C40 05 00000000:00000000 00:00000000 00000000     0        0 4242 1 0 20";
+            "   0: 0100007F:1538 0200007F:9C40 05 00000000:00000000 00:00000000 00000000  1000        0 4242 1 0 20";
         #[cfg(target_endian = "little")]
         assert_eq!(
             entry(line),
@@ -110,6 +104,7 @@ mod tests {
                 local: "127.0.0.1:5432".parse().unwrap(),
                 remote: "127.0.0.2:40000".parse().unwrap(),
                 state: 5,
+                uid: 1000,
                 inode: 4242
             })
         );

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// The first pause. Short: most failures of a first try are a network that is just coming back.
 const FIRST: Duration = Duration::from_millis(200);
+/// So many pauses are too short where each try opens a session in vain; the next is 1.6 s.
+const SHORT_PAUSES: u32 = 3;
 /// While nothing answers a try costs nobody anything, and the user waits for the network.
 const CAP_UNREACHABLE: Duration = Duration::from_secs(5);
 /// A service that answers with an error is spared, as AWS throttles per account.
@@ -30,6 +32,11 @@ impl Backoff {
     /// Forgets the failures: something worked.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
+    }
+
+    /// Leaves the short pauses out: a try costs more than a call.
+    pub(crate) fn skip_short(&mut self) {
+        self.failures = self.failures.max(SHORT_PAUSES);
     }
 
     /// Counts a failure and says how long to wait after it.
@@ -80,6 +87,15 @@ mod tests {
         let pauses =
             |backoff: &mut Backoff| -> Vec<Duration> { (0..5).map(|_| backoff.pause(Retry::Answered)).collect() };
         assert_ne!(pauses(&mut a), pauses(&mut b));
+    }
+
+    #[test]
+    fn costly_tries_begin_with_a_long_pause() {
+        let mut backoff = Backoff::new(3);
+        backoff.skip_short();
+        assert!(backoff.pause(Retry::Answered) >= Duration::from_millis(800));
+        backoff.skip_short();
+        assert!(backoff.pause(Retry::Answered) >= Duration::from_millis(1600), "they still grow");
     }
 
     #[test]

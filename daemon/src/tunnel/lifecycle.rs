@@ -41,6 +41,8 @@ pub(crate) struct Lifecycle {
     policy: Policy,
     phase: Phase,
     cause: Option<Cause>,
+    /// What it stays in views while one more try is made to get out of there.
+    still: Option<TunnelState>,
     retry_at: Option<Instant>,
     park_at: Option<Instant>,
     actions: VecDeque<Action>,
@@ -63,6 +65,7 @@ impl Lifecycle {
             policy,
             phase: Phase::Down,
             cause: None,
+            still: None,
             retry_at: None,
             park_at: None,
             actions: VecDeque::new(),
@@ -88,7 +91,7 @@ impl Lifecycle {
 
     /// What views show.
     pub(crate) fn state(&self) -> TunnelState {
-        self.phase.state()
+        self.still.unwrap_or_else(|| self.phase.state())
     }
 
     /// Why it is in that state, where there is something to say.
@@ -258,6 +261,7 @@ impl Lifecycle {
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
+            let state = self.state();
             match self.phase {
                 Phase::PortTaken => self.bind(),
                 Phase::StartWait | Phase::StartLogin => self.start(),
@@ -265,6 +269,8 @@ impl Lifecycle {
                 Phase::Degraded => self.probe(),
                 _ => {}
             }
+            // A look whether somebody has logged in or the port is free is no news.
+            self.still = Some(state);
         }
     }
 
@@ -293,6 +299,10 @@ impl Lifecycle {
 
     fn session_ended(&mut self, down: DownCause, now: Instant) {
         let was_stable = now.duration_since(self.session_since) >= SESSION_STABLE;
+        if !self.answered {
+            // It cost the target a session and came to nothing.
+            self.backoff.skip_short();
+        }
         self.drop_session();
         if down.retry == Retry::Never {
             self.enter(Phase::Failed, Some(down.cause));
@@ -323,7 +333,9 @@ impl Lifecycle {
     }
 
     fn bind(&mut self) {
-        self.enter(Phase::Binding, None);
+        // As in `start`: the holder stays named until the port is ours.
+        let cause = self.cause.clone().filter(|_| self.phase == Phase::PortTaken);
+        self.enter(Phase::Binding, cause);
         self.actions.push_back(Action::Bind);
     }
 
@@ -364,6 +376,7 @@ impl Lifecycle {
 
     fn enter(&mut self, phase: Phase, cause: Option<Cause>) {
         self.phase = phase;
+        self.still = None;
         self.cause = cause;
         self.retry_at = None;
     }

@@ -8,7 +8,7 @@ use super::local_stream::LocalStream;
 use super::socket_file::SocketFile;
 use super::turns::Turn;
 use crate::config::LocalAddr;
-use crate::sockets;
+use crate::sockets::{self, Holder};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -43,7 +43,10 @@ enum Socket {
 impl Listener {
     /// Binds; the error says who holds the address, where that can be told.
     pub(super) async fn bind(local: &LocalAddr, shared: &Shared, turn: Turn) -> Result<Self, Cause> {
-        let (sockets, socket_file) = sockets(local).await.map_err(|(addr, error)| taken(&addr, &error))?;
+        let (sockets, socket_file) = match sockets(local).await {
+            Ok(bound) => bound,
+            Err((addr, error)) => return Err(taken(&addr, &error).await),
+        };
         let connections = TaskTracker::new();
         let token = CancellationToken::new();
         let mut accepting = JoinSet::new();
@@ -126,19 +129,20 @@ async fn sockets(local: &LocalAddr) -> Result<(Vec<Socket>, Option<SocketFile>),
     }
 }
 
-fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
-    let port = match local {
-        LocalAddr::Loopback(port) => Some(*port),
-        LocalAddr::Ip(addr) => Some(addr.port()),
-        LocalAddr::Unix(_) => None,
-    };
+/// Why the address is not ours, with its holder if the system tells.
+async fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            let holder = port
-                .and_then(sockets::listener_on)
-                .map_or_else(|| "another program".to_owned(), |holder| format!("`{holder}`"));
+            let wanted = local.clone();
+            let holder = tokio::task::spawn_blocking(move || match &wanted {
+                LocalAddr::Loopback(port) => sockets::holder_of((Ipv4Addr::LOCALHOST, *port).into()),
+                LocalAddr::Ip(addr) => sockets::holder_of(*addr),
+                LocalAddr::Unix(path) => sockets::holder_of_path(path),
+            });
+            let holder = holder.await.unwrap_or(Holder::Unknown);
+            let what = if matches!(local, LocalAddr::Unix(_)) { "choose another path" } else { "choose another port" };
             Cause::new(CauseKind::PortTaken, format!("{local} is held by {holder}"))
-                .with_next("stop it, or choose another `local`; it is tried again every 5 s")
+                .with_next(format!("stop it, or {what} for `local`; it is tried again every 5 s"))
         }
         io::ErrorKind::PermissionDenied => {
             Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}"))
@@ -146,6 +150,10 @@ fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
         }
         io::ErrorKind::AlreadyExists => {
             Cause::new(CauseKind::PortTaken, error.to_string()).with_next("choose another path, or move that file away")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: this machine has no such address"))
+                .with_next("choose another address for `local`: 127.0.0.1, or the port alone")
         }
         _ => Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}")).with_next("check `local`"),
     }

@@ -441,3 +441,24 @@ fn nothing_is_left_to_do_after_down() {
         assert_eq!(machine.cause(), None);
     }
 }
+
+#[test]
+fn a_try_that_only_looks_again_is_no_news() {
+    let now = Instant::now();
+    for (phase, failed, state) in [
+        (Phase::StartLogin, Event::StartFailed(down(CauseKind::Credentials, Retry::Login)), TunnelState::NeedsLogin),
+        (Phase::ResumeLogin, Event::ResumeFailed(down(CauseKind::Credentials, Retry::Login)), TunnelState::NeedsLogin),
+        (Phase::PortTaken, Event::BindFailed(Cause::new(CauseKind::PortTaken, "test")), TunnelState::Failed),
+    ] {
+        let mut machine = at(phase, EAGER, now);
+        machine.handle_timeout(now);
+        assert_eq!(actions(&mut machine).len(), 1, "{phase:?}: a try is made");
+        assert_eq!(machine.state(), state, "{phase:?}, trying");
+        machine.handle_event(failed, now);
+        assert_eq!((machine.phase, machine.state()), (phase, state), "in vain");
+    }
+    // The user's own wish is news.
+    let mut machine = at(Phase::StartLogin, EAGER, now);
+    machine.handle_target(TargetState::Up);
+    assert_eq!(machine.state(), TunnelState::Connecting);
+}

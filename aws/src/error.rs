@@ -37,11 +37,14 @@ where
 }
 
 pub(crate) fn from_credentials(error: &CredentialsError) -> AwsError {
-    let message = chain(error);
     match error {
         // Nothing answered: that is no reason to log in.
-        CredentialsError::ProviderTimedOut(_) => AwsError::Unreachable(message),
-        _ => AwsError::NoCredentials { message, login: None },
+        CredentialsError::ProviderTimedOut(_) => AwsError::Unreachable(chain(error)),
+        CredentialsError::CredentialsNotLoaded(_) => {
+            AwsError::NoCredentials { message: "none are configured".into(), login: None }
+        }
+        // Its own words only say that something went wrong.
+        _ => AwsError::NoCredentials { message: innermost(error), login: None },
     }
 }
 
@@ -64,6 +67,16 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
+/// The texts of a chain without those credentials errors that wrap others: one for each provider asked.
+fn innermost(error: &CredentialsError) -> String {
+    let mut error: &dyn Error = error;
+    while error.is::<CredentialsError>() {
+        let Some(source) = error.source() else { break };
+        error = source;
+    }
+    chain(error).trim_end().to_owned()
+}
+
 /// All texts of a chain; the SDK often repeats the outer one in the inner, which is shown once.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -77,4 +90,23 @@ fn chain(error: &dyn Error) -> String {
         next = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_say_what_their_source_said() {
+        let said = |error: &CredentialsError| match from_credentials(error) {
+            AwsError::NoCredentials { message, login: None } => message,
+            other => panic!("{other:?}"),
+        };
+        let process = || CredentialsError::provider_error("exit status 1. Stderr: ");
+        assert_eq!(said(&process()), "exit status 1. Stderr:");
+        assert_eq!(said(&CredentialsError::provider_error(process())), "exit status 1. Stderr:");
+        assert_eq!(said(&CredentialsError::not_loaded("no providers in chain")), "none are configured");
+        let late = CredentialsError::provider_timed_out(std::time::Duration::from_secs(1));
+        assert!(matches!(from_credentials(&late), AwsError::Unreachable(_)));
+    }
 }

@@ -270,7 +270,10 @@ impl Connector {
 
     /// A client that ran out of credentials is made anew: it may hold on to what it once read.
     fn noting_login<T>(&self, result: Result<T, AwsError>) -> Result<T, AwsError> {
-        if result.as_ref().is_err_and(AwsError::needs_login) {
+        if let Err(error) = &result
+            && error.needs_login()
+        {
+            tracing::debug!(%error, "credentials are of no use");
             self.forget_api();
         }
         result

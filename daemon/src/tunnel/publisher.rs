@@ -56,7 +56,8 @@ impl Publisher {
             return;
         }
         let moved = next.state != self.shown.state;
-        if moved {
+        // A tunnel may wait in one state for one reason after another; each is told once.
+        if moved || next.cause.is_some() && next.cause != self.shown.cause {
             let cause = next.cause.as_ref().map(tracing::field::display);
             tracing::info!(from = %self.shown.state, to = %next.state, cause, "state");
         }

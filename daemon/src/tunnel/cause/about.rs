@@ -201,8 +201,9 @@ impl About {
 
     fn no_credentials(&self, message: &str, login: Option<String>) -> DownCause {
         let text = match (&self.profile, &login) {
-            (Some(profile), Some(_)) => format!("profile `{profile}` is not logged in: {message}"),
-            (None, Some(_)) => format!("nobody is logged in: {message}"),
+            // Which file of the SDK's cache is missing helps nobody: the log has it.
+            (Some(profile), Some(_)) => format!("profile `{profile}` is not logged in, or its login has expired"),
+            (None, Some(_)) => "nobody is logged in, or the login has expired".to_owned(),
             (Some(profile), None) => format!("profile `{profile}` has no usable AWS credentials: {message}"),
             (None, None) => format!("there are no usable AWS credentials: {message}"),
         };

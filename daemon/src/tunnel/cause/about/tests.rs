@@ -130,7 +130,7 @@ fn credentials_say_whose_and_how_they_come_back() {
             "profile `dev` have expired",
             "renew the credentials of profile `dev`",
         ),
-        (about(), none(sso), CauseKind::Credentials, "profile `dev` is not logged in: m", "run `aws sso login"),
+        (about(), none(sso), CauseKind::Credentials, "profile `dev` is not logged in", "run `aws sso login"),
         (
             about(),
             none(None),

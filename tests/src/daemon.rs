@@ -52,16 +52,19 @@ impl TestDaemon {
 
     #[track_caller]
     pub fn with_target(sim: &TestSim, target: &str) -> Self {
+        Self::with_defaults(&format!("{}target = \"{target}\"\n", sim.scope()))
+    }
+
+    /// A user whose tunnels say everything themselves, but for these keys.
+    #[track_caller]
+    pub fn with_defaults(keys: &str) -> Self {
         let folder = TempDir::with_prefix("tunnels-").expect("a temporary folder");
         for name in ["home", "run", "state", "config"] {
             let path = folder.path().join(name);
             fs::create_dir(&path).expect("a folder of our own");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own folder");
         }
-        let defaults = format!(
-            "[defaults]\nregion = \"us-east-1\"\ntarget = \"{target}\"\nendpoints = {{ ssm = \"{}\" }}\n",
-            sim.url()
-        );
+        let defaults = format!("[defaults]\n{keys}");
         let user = Self { folder, defaults, tunnels: String::new(), ports: Vec::new(), foreground: None, keys: KEYS };
         user.write_config();
         user
@@ -93,6 +96,17 @@ impl TestDaemon {
     fn write_config(&self) {
         let text = format!("{}{}", self.defaults, self.tunnels);
         self.overwrite_config(&text);
+    }
+
+    /// Writes the user's `~/.aws/config`.
+    pub fn write_aws_config(&self, text: &str) {
+        let folder = self.home().join(".aws");
+        fs::create_dir_all(&folder).expect("our own folder can be written");
+        fs::write(folder.join("config"), text).expect("our own folder can be written");
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
     }
 
     /// Replaces the whole configuration file.
@@ -188,6 +202,15 @@ impl TestDaemon {
                 last = status["state"].clone();
             }
             (status["state"] == state).then_some(status)
+        })
+    }
+
+    /// Waits until `ls` shows this state for this kind of cause, and returns the entry.
+    #[track_caller]
+    pub fn wait_for_cause(&self, name: &str, state: &str, kind: &str) -> Value {
+        wait_until(format!("{name} to be {state} because of {kind}"), STATE_DEADLINE, || {
+            let status = self.status(name);
+            (status["state"] == state && status["cause"]["kind"] == kind).then_some(status)
         })
     }
 

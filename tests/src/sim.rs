@@ -29,6 +29,8 @@ pub struct SimOptions {
     pub external_agent: bool,
     /// The node's name instead of [`NODE`].
     pub node: Option<String>,
+    /// The port it listens on instead of a free one.
+    pub port: Option<u16>,
     /// Further arguments as they are.
     pub arguments: Vec<String>,
 }
@@ -52,7 +54,7 @@ impl TestSim {
     #[track_caller]
     pub fn start_with(options: &SimOptions) -> Self {
         let folder = TempDir::with_prefix("tunnels-sim-").expect("a temporary folder");
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let address = SocketAddr::from(([127, 0, 0, 1], options.port.unwrap_or_else(free_port)));
         let agent_port = free_port();
         let mut command = Command::new(tunnels_program());
         command.args(["sim", "--listen", &address.to_string()]);
@@ -81,6 +83,11 @@ impl TestSim {
     /// What goes into `endpoints.ssm`, `AWS_ENDPOINT_URL_SSM` or `--endpoint-url`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The keys of a configuration that lead here, a line each.
+    pub fn scope(&self) -> String {
+        format!("region = \"us-east-1\"\nendpoints = {{ ssm = \"{}\" }}\n", self.url())
     }
 
     /// Where an external agent finds the gateway.

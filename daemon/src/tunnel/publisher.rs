@@ -56,10 +56,12 @@ impl Publisher {
             return;
         }
         let moved = next.state != self.shown.state;
-        // A tunnel may wait in one state for one reason after another; each is told once.
-        if moved || next.cause.is_some() && next.cause != self.shown.cause {
-            let cause = next.cause.as_ref().map(tracing::field::display);
+        let cause = next.cause.as_ref().map(tracing::field::display);
+        if moved {
             tracing::info!(from = %self.shown.state, to = %next.state, cause, "state");
+        } else if next.cause.is_some() && next.cause != self.shown.cause {
+            // It may wait in one state for one reason after another; each is told once.
+            tracing::info!(state = %next.state, cause, "waiting");
         }
         self.shown = TunnelStatus {
             since: if moved { clock::timestamp() } else { next.since },

@@ -8,4 +8,5 @@ mod lifecycle;
 mod postgres;
 mod redis;
 mod shutdown;
+mod states;
 mod transfers;

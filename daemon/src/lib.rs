@@ -12,7 +12,6 @@
 
 #![warn(missing_docs)]
 
-mod accept;
 pub mod aws;
 mod claim;
 mod clock;
@@ -24,7 +23,6 @@ mod ipc;
 mod leftovers;
 mod log_buffer;
 mod log_layer;
-mod log_limit;
 mod sockets;
 mod state;
 mod status;

@@ -2,37 +2,17 @@
 //!
 //! Owns how a mistake reads. Finding mistakes is the reader's work.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use super::place::Place;
+use annotate_snippets::{Annotation, AnnotationKind, Level, Message, Renderer, Snippet};
 use std::fmt::{self, Write as _};
-use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-/// A file's name and text, shared by all that points into it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SourceFile {
-    pub(crate) path: PathBuf,
-    pub(crate) text: String,
-}
+/// More than anybody reads at once; the others are counted.
+const MAX_SHOWN: usize = 100;
+/// Longer texts are cut where a message repeats them.
+const MAX_QUOTE: usize = 60;
 
-/// A stretch of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) file: Arc<SourceFile>,
-    pub(crate) span: Range<usize>,
-}
-
-impl Place {
-    /// Line and column, both from 1, the column in characters.
-    pub(crate) fn line_column(&self) -> (usize, usize) {
-        let before = self.file.text.get(..self.span.start).unwrap_or(&self.file.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (line, column)
-    }
-}
-
-/// One mistake.
+/// One mistake, or something that is only worth a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// What is wrong, in a sentence.
@@ -48,43 +28,113 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    pub(crate) fn new(message: impl Into<String>, place: Option<Place>) -> Self {
+        Self { message: message.into(), place, label: String::new(), other: None, help: None }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn other(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.other = Some((place, label.into()));
+        self
+    }
+
     /// What is wrong, in a sentence, without the place.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// `file:line:column` of the mistake, where it has a place in a file.
-    pub fn location(&self) -> Option<String> {
+    /// What would be accepted, or how to mend it.
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// File, line and column, both from 1, the column in characters; none where it has no place in a file.
+    pub fn position(&self) -> Option<(&std::path::Path, usize, usize)> {
         self.place.as_ref().map(|place| {
             let (line, column) = place.line_column();
-            format!("{}:{line}:{column}", place.file.path.display())
+            (place.file.path.as_path(), line, column)
         })
     }
 
+    /// `file:line:column` of the mistake, where it has a place in a file.
+    pub fn location(&self) -> Option<String> {
+        self.position().map(|(path, line, column)| format!("{}:{line}:{column}", path.display()))
+    }
+
     /// The mistake with the offending text underlined, as compilers show it.
-    fn render(&self, renderer: &Renderer) -> String {
-        let mut group = Level::ERROR
-            .primary_title(self.message.as_str())
-            .elements(self.place.iter().map(|place| snippet(place, AnnotationKind::Primary, &self.label)));
-        if let Some((place, label)) = &self.other {
-            group = group.element(snippet(place, AnnotationKind::Context, label));
+    fn render(&self, level: &Level<'static>, renderer: &Renderer) -> String {
+        // The excerpt borrows it.
+        let around;
+        let mut group = level.clone().primary_title(clean(&self.message)).elements([] as [Message<'_>; 0]);
+        if let Some(place) = &self.place {
+            around = self
+                .other
+                .as_ref()
+                .filter(|(other, _)| other.file == place.file)
+                .map_or_else(|| place.clone(), |(other, _)| place.join(other));
+            match &self.other {
+                // One excerpt with both places, where they are of one file.
+                Some((other, there)) if other.file == place.file => {
+                    let mark = mark(&around, other, AnnotationKind::Context, there);
+                    group = group.element(excerpt(&around, place, &self.label).annotation(mark));
+                }
+                other => {
+                    group = group.element(excerpt(place, place, &self.label));
+                    if let Some((place, label)) = other {
+                        let mark = mark(place, place, AnnotationKind::Context, label);
+                        let (text, line, _) = place.lines();
+                        group =
+                            group.element(Snippet::source(text).line_start(line).path(path(place)).annotation(mark));
+                    }
+                }
+            }
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(clean(help)));
         }
-        renderer.render(&[group])
+        renderer.render(&[group]).trim_end().to_owned()
     }
 }
 
-fn snippet<'a>(
-    place: &'a Place,
-    kind: AnnotationKind,
-    label: &'a str,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let label = Some(label).filter(|label| !label.is_empty());
-    Snippet::source(place.file.text.as_str())
-        .path(place.file.path.to_string_lossy().into_owned())
-        .annotation(kind.span(place.span.clone()).label(label))
+/// The lines of `around`, with `place` in them underlined.
+fn excerpt<'a>(around: &'a Place, place: &Place, label: &str) -> Snippet<'a, Annotation<'a>> {
+    let (text, line, _) = around.lines();
+    let mark = mark(around, place, AnnotationKind::Primary, label);
+    Snippet::source(text).line_start(line).path(path(place)).annotation(mark)
+}
+
+/// Underlines `place` in the lines of `around`.
+fn mark<'a>(around: &Place, place: &Place, kind: AnnotationKind, label: &str) -> Annotation<'a> {
+    let (_, _, base) = around.lines();
+    let span = place.span();
+    kind.span(span.start - base..span.end - base).label(Some(clean(label)).filter(|label| !label.is_empty()))
+}
+
+fn path(place: &Place) -> String {
+    clean(&place.file.path.to_string_lossy())
+}
+
+/// Without what would act on a terminal: the files are others', too.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// A text of the file as part of a message: not longer than anybody reads.
+pub(crate) fn quote(text: &str) -> String {
+    let text = clean(text).replace('\n', "↵");
+    match text.char_indices().nth(MAX_QUOTE) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
+    }
 }
 
 /// All mistakes of a configuration; never empty.
@@ -108,17 +158,30 @@ impl ConfigErrors {
 
     /// The whole report; `color` for a terminal.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut report = String::new();
-        for error in &self.errors {
-            report.push_str(error.render(&renderer).trim_end());
-            report.push_str("\n\n");
-        }
+        let mut report = render_all(&self.errors, &Level::ERROR, color);
         let count = self.errors.len();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
         let _ = write!(report, "the configuration has {count} {noun}; nothing was changed");
         report
     }
+}
+
+/// Warnings as a report, an empty line behind each.
+pub fn render_warnings(warnings: &[ConfigError], color: bool) -> String {
+    render_all(warnings, &Level::WARNING, color)
+}
+
+fn render_all(errors: &[ConfigError], level: &Level<'static>, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut report = String::new();
+    for error in errors.iter().take(MAX_SHOWN) {
+        report.push_str(&error.render(level, &renderer));
+        report.push_str("\n\n");
+    }
+    if let Some(more) = errors.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        let _ = write!(report, "… and {more} more like these\n\n");
+    }
+    report
 }
 
 impl<'a> IntoIterator for &'a ConfigErrors {

@@ -122,7 +122,7 @@ mod tests {
             ("\"db:5432\"", "\"db:5432\"\ntarget = \"i-00000000\"", reconnect),
             ("\"db:5432\"", "\"db:5432\"\nprofile = \"prod\"", reconnect),
             ("\"db:5432\"", "\"db:5432\"\nendpoints.ssm = \"https://x\"", reconnect),
-            ("\"db:5432\"", "\"db:5432\"\ndocument = \"D\"", reconnect),
+            ("\"db:5432\"", "\"db:5432\"\ndocument = \"Doc\"", reconnect),
             ("\"db:5432\"", "\"db:5432\"\nreason = \"r\"", nothing),
             ("\"db:5432\"", "\"db:5432\"\ngroups = [\"g\"]\nauto = false\nhold = \"1s\"", nothing),
             ("\"db:5432\"", "\"db:5432\"\nprobe = \"tcp\"\nkeep_alive = \"always\"", nothing),

@@ -1,21 +1,22 @@
-//! One file's tables into keys with values: which keys there are, and what each may hold.
-//!
-//! Every mistake is collected by the reader. Which keys belong together, and other files, are `load.rs`'s
-//! matter.
+//! The keys of a tunnel: which there are, and what each may hold.
 
-use super::diagnostic::{ConfigError, Place, SourceFile};
+use super::diagnostic::quote;
 use super::model::{KeepAlive, LocalAddr, Probe, Remote};
-use super::reader::{Reader, Value, integer};
-use super::value::{self, LOCAL_FORMS, REMOTE_FORMS, TARGET_FORMS};
+use super::place::Place;
+use super::reader::{Reader, Value};
+use super::value::{self, DURATION_FORMS, LOCAL_FORMS, REMOTE_FORMS, TARGET_FORMS};
 use crate::aws::{Candidate, Endpoints, check_endpoint};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::de::DeTable;
 
-const TOP_KEYS: &[&str] = &["include", "defaults", "tunnels"];
 const ENDPOINT_KEYS: &[&str] = &["ssm", "ssmmessages", "kms", "sts"];
 const ENDPOINT_FORMS: &str = "`https://host`, or a host name alone; `http` towards this machine only";
-const TUNNEL_KEYS: &[&str] = &[
+const SESSIONS_FORMS: &str = "a number from 1 to 16";
+
+/// In the order in which they are shown.
+pub(super) const TUNNEL_KEYS: &[&str] = &[
     "remote",
     "local",
     "target",
@@ -35,27 +36,59 @@ const TUNNEL_KEYS: &[&str] = &[
     "protected",
 ];
 
-/// What is written in one file, before defaults and other files are taken into account.
-#[derive(Debug, Default)]
-pub(super) struct Document {
-    pub(super) include: Vec<(String, Place)>,
-    pub(super) defaults: Keys,
-    pub(super) tunnels: Vec<Entry>,
-}
+/// What people write for them who come from other programs.
+const ALIASES: &[(&str, &str)] = &[
+    ("host", "remote"),
+    ("remote_host", "remote"),
+    ("remote_port", "remote"),
+    ("address", "remote"),
+    ("endpoint", "remote"),
+    ("port", "local"),
+    ("local_port", "local"),
+    ("listen", "local"),
+    ("bind", "local"),
+    ("instance", "target"),
+    ("instance_id", "target"),
+    ("bastion", "target"),
+    ("aws_profile", "profile"),
+    ("aws_region", "region"),
+    ("tags", "groups"),
+    ("labels", "groups"),
+    ("autostart", "auto"),
+    ("idle_timeout", "park_after"),
+    ("timeout", "hold"),
+    ("document_name", "document"),
+];
 
-/// One `[tunnels.NAME]` as written.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) place: Place,
-    pub(super) keys: Keys,
+/// What a key may look like, where a file gives it no value.
+pub(super) fn example(key: &str) -> Option<&'static str> {
+    let example = match key {
+        "remote" => "\"orders.example.com:5432\"",
+        "local" => "15432",
+        "target" => "\"i-0123456789abcdef0\"",
+        "profile" => "\"dev\"",
+        "region" => "\"eu-west-1\"",
+        "groups" => "[\"db\"]",
+        "auto" | "protected" => "true",
+        "open" => "\"on-demand\"",
+        "park_after" => "\"15m\"",
+        "keep_alive" => "\"policy\"",
+        "hold" => "\"30s\"",
+        "max_sessions" => "4",
+        "probe" => "\"auto\"",
+        "document" => "\"AWS-StartPortForwardingSessionToRemoteHost\"",
+        "reason" => "\"monthly report\"",
+        "include" => "[\"team.toml\"]",
+        _ => return None,
+    };
+    Some(example)
 }
 
 /// The keys of a tunnel or of `[defaults]` that are written.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Keys {
     pub(super) remote: Option<Remote>,
-    pub(super) local: Option<(LocalAddr, Place)>,
+    pub(super) local: Option<LocalAddr>,
     pub(super) target: Option<Vec<Candidate>>,
     pub(super) profile: Option<String>,
     pub(super) region: Option<String>,
@@ -75,113 +108,71 @@ pub(super) struct Keys {
     pub(super) document: Option<String>,
     pub(super) reason: Option<String>,
     pub(super) protected: Option<bool>,
+    /// Where each value stands; endpoints as `endpoints.ssm`.
+    pub(super) written: BTreeMap<&'static str, Written>,
     /// A key was there but wrong: already reported, so its absence is no second mistake.
     pub(super) wrong: Vec<&'static str>,
+    /// Part of the table could not be read at all, so nothing is missing for certain.
+    pub(super) incomplete: bool,
 }
 
-/// Reads a file's text; mistakes go into `errors`.
-pub(super) fn read(
-    file: &Arc<SourceFile>,
-    env: &dyn Fn(&str) -> Option<String>,
-    errors: &mut Vec<ConfigError>,
-) -> Document {
-    let (table, syntax) = DeTable::parse_recoverable(&file.text);
-    let mut reader = Reader { file, env, errors };
-    for error in &syntax {
-        reader.error(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message().trim()), "", None);
-    }
-    if !syntax.is_empty() {
-        // What the parser guessed behind a syntax error would only bring mistakes that are not there.
-        return Document::default();
-    }
-    reader.document(table.get_ref())
+/// Where a value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) place: Place,
+    pub(super) in_defaults: bool,
 }
 
 impl Reader<'_> {
-    fn document(&mut self, table: &DeTable<'_>) -> Document {
-        let mut document = Document::default();
-        for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "include" => document.include = self.strings("include", value),
-                "defaults" => {
-                    if let Some(table) = self.table("defaults", value) {
-                        document.defaults = self.keys(table, true);
-                    }
-                }
-                "tunnels" => {
-                    if let Some(table) = self.table("tunnels", value) {
-                        document.tunnels = self.tunnels(table);
-                    }
-                }
-                _ => self.unknown(key, TOP_KEYS),
-            }
-        }
-        document
-    }
-
-    fn tunnels(&mut self, table: &DeTable<'_>) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for (key, value) in table {
-            let name = key.get_ref().to_string();
-            let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-            if name.is_empty() || !name.chars().all(fit) {
-                self.error(
-                    key.span(),
-                    format!("`{name}` cannot be the name of a tunnel"),
-                    "",
-                    Some("letters, digits, `-`, `_` and `.`; `@` and `*` select tunnels on the command line"),
-                );
-                continue;
-            }
-            if let Some(table) = self.table("a tunnel", value) {
-                entries.push(Entry { name, place: self.place(key.span()), keys: self.keys(table, false) });
-            }
-        }
-        // The parser sorts by name; people expect the order in which they wrote.
-        entries.sort_by_key(|entry| entry.place.span.start);
-        entries
-    }
-
-    fn keys(&mut self, table: &DeTable<'_>, defaults: bool) -> Keys {
+    /// Reads a tunnel, or `[defaults]`.
+    pub(super) fn keys(&mut self, table: &DeTable<'_>, in_defaults: bool) -> Keys {
         let mut keys = Keys::default();
         for (key, value) in table {
             let Some(&name) = TUNNEL_KEYS.iter().find(|known| **known == key.get_ref().as_ref()) else {
-                self.unknown(key, TUNNEL_KEYS);
+                let looks_like_tunnel = value.get_ref().as_table().is_some_and(|table| table.contains_key("remote"));
+                if looks_like_tunnel && !in_defaults {
+                    // `[tunnels.a.b]` is a table `b` within `a`.
+                    let message = format!("there is no key {} in a tunnel", quote(key.get_ref()));
+                    let help = "a name with a dot needs quotes: `[tunnels.\"NAME.NAME\"]`";
+                    self.error(key.span(), message, "read as part of another tunnel", help);
+                    keys.incomplete = true;
+                } else {
+                    keys.wrong.extend(self.unknown(key, TUNNEL_KEYS, ALIASES));
+                }
                 continue;
             };
-            if defaults && matches!(name, "remote" | "local") {
-                self.error(
-                    key.span(),
-                    format!("`{name}` cannot stand in [defaults]"),
-                    "",
-                    Some("every tunnel has its own"),
-                );
+            if in_defaults && matches!(name, "remote" | "local") {
+                let message = format!("`{name}` cannot stand in [defaults]");
+                self.error(key.span(), message, "", "every tunnel has its own: write it below `[tunnels.NAME]`");
                 continue;
             }
             let before = self.errors.len();
-            self.key(name, value, &mut keys);
+            self.key(name, value, &mut keys, in_defaults);
             if self.errors.len() > before {
                 keys.wrong.push(name);
             }
+            keys.written.insert(name, Written { place: self.place(value.span()), in_defaults });
         }
         keys
     }
 
-    fn key(&mut self, name: &'static str, value: &Value<'_>, keys: &mut Keys) {
+    fn key(&mut self, name: &'static str, value: &Value<'_>, keys: &mut Keys, in_defaults: bool) {
         match name {
             "remote" => keys.remote = self.remote(value),
-            "local" => keys.local = self.local(value).map(|local| (local, self.place(value.span()))),
+            "local" => keys.local = self.local(value),
             "target" => keys.target = self.targets(value),
-            "profile" => keys.profile = self.text(name, value),
-            "region" => keys.region = self.text(name, value),
-            "endpoints" => keys.endpoints = self.endpoints(value),
-            "groups" => {
-                let groups = self.strings(name, value);
-                keys.groups = Some(groups.into_iter().map(|(group, _)| group).collect());
-            }
+            "profile" => keys.profile = self.aws_name(name, value, value::profile),
+            "region" => keys.region = self.aws_name(name, value, value::region),
+            "endpoints" => self.endpoints(value, keys, in_defaults),
+            "groups" => keys.groups = self.groups(value),
             "auto" => keys.auto = self.boolean(name, value),
             "open" => keys.on_demand = self.choice(name, value, &[("eager", false), ("on-demand", true)]),
-            "park_after" => keys.park_after = self.park_after(value),
+            "park_after" => {
+                keys.park_after = match value.get_ref().as_str() {
+                    Some("never") => Some(None),
+                    _ => self.duration(name, value, &value::PARK_AFTER, ", or `\"never\"`").map(Some),
+                }
+            }
             "keep_alive" => {
                 keys.keep_alive = self.choice(
                     name,
@@ -193,11 +184,7 @@ impl Reader<'_> {
                     ],
                 );
             }
-            "hold" => {
-                keys.hold = self
-                    .text(name, value)
-                    .and_then(|text| self.check(value, value::duration(&text), &format!("`{text}`")));
-            }
+            "hold" => keys.hold = self.duration(name, value, &value::HOLD, ""),
             "max_sessions" => keys.max_sessions = self.max_sessions(value),
             "probe" => {
                 keys.probe = self.choice(
@@ -215,39 +202,33 @@ impl Reader<'_> {
                     ],
                 );
             }
-            "document" => keys.document = self.text(name, value),
-            "reason" => keys.reason = self.text(name, value),
+            "document" => keys.document = self.aws_name(name, value, value::document),
+            "reason" => keys.reason = self.aws_name(name, value, value::reason),
             "protected" => keys.protected = self.boolean(name, value),
             other => unreachable!("TUNNEL_KEYS holds `{other}`, which has no arm here"),
         }
     }
 
     fn remote(&mut self, value: &Value<'_>) -> Option<Remote> {
-        if let Some(number) = integer(value) {
-            let port = self.check(value, value::port(number, REMOTE_FORMS), "`remote`")?;
-            return Some(Remote { host: None, port });
+        if let Some(text) = value.get_ref().as_str() {
+            let text = self.expand(value, text)?;
+            return self.check(value.span(), "remote", value::remote(&text));
         }
-        let Some(text) = value.get_ref().as_str() else {
-            return self.mistyped("remote", value, REMOTE_FORMS);
-        };
-        let text = self.expand(value, text)?;
-        self.check(value, value::remote(&text), "`remote`")
+        let number = self.number("remote", value, REMOTE_FORMS)?;
+        self.check(value.span(), "remote", value::remote_port(number))
     }
 
     fn local(&mut self, value: &Value<'_>) -> Option<LocalAddr> {
-        if let Some(number) = integer(value) {
-            let port = self.check(value, value::port_number(number), "`local`")?;
-            return Some(LocalAddr::Loopback(port));
+        if let Some(text) = value.get_ref().as_str() {
+            // The home directory may stand behind `unix:`.
+            let expanded = match text.strip_prefix("unix:") {
+                Some(path) => format!("unix:{}", self.expand(value, path)?),
+                None => self.expand(value, text)?,
+            };
+            return self.check(value.span(), "local", value::local(&expanded));
         }
-        let Some(text) = value.get_ref().as_str() else {
-            return self.mistyped("local", value, LOCAL_FORMS);
-        };
-        // The home directory may stand behind `unix:`.
-        let expanded = match text.strip_prefix("unix:") {
-            Some(path) => format!("unix:{}", self.expand(value, path)?),
-            None => self.expand(value, text)?,
-        };
-        self.check(value, value::local(&expanded), "`local`")
+        let number = self.number("local", value, LOCAL_FORMS)?;
+        self.check(value.span(), "local", value::local_port(number).map(LocalAddr::Loopback))
     }
 
     fn targets(&mut self, value: &Value<'_>) -> Option<Vec<Candidate>> {
@@ -255,7 +236,7 @@ impl Reader<'_> {
             return self.target(value).map(|target| vec![target]);
         };
         if list.is_empty() {
-            self.error(value.span(), "`target` is empty".into(), "", Some(TARGET_FORMS));
+            self.error(value.span(), "`target` is empty".into(), "", &format!("accepted: {TARGET_FORMS}"));
             return None;
         }
         // Every entry is looked at, so that every wrong one is reported.
@@ -264,79 +245,104 @@ impl Reader<'_> {
     }
 
     fn target(&mut self, value: &Value<'_>) -> Option<Candidate> {
-        if let Some(table) = value.get_ref().as_table() {
-            let mut found = None;
-            for (key, value) in table {
-                if key.get_ref() == "tag" {
-                    let text = self.text("tag", value)?;
-                    found = self.check(value, value::tag(&text), &format!("`{text}`"));
-                    found.as_ref()?;
-                } else {
-                    self.unknown(key, &["tag"]);
-                    return None;
-                }
-            }
-            if found.is_none() {
-                self.error(value.span(), "`target` has no `tag`".into(), "", Some(TARGET_FORMS));
-            }
-            return found.map(Candidate::Tag);
-        }
-        let Some(text) = value.get_ref().as_str() else {
-            return self.mistyped("target", value, TARGET_FORMS);
+        let Some(table) = value.get_ref().as_table() else {
+            let Some(text) = value.get_ref().as_str() else {
+                return self.mistyped("target", value, TARGET_FORMS, None);
+            };
+            let text = self.expand(value, text)?;
+            return self.check(value.span(), "target", value::target(&text));
         };
-        let text = self.expand(value, text)?;
-        self.check(value, value::target(&text), &format!("`{text}`"))
+        let mut found = None;
+        for (key, value) in table {
+            if key.get_ref() != "tag" {
+                self.unknown(key, &["tag"], &[("name", "tag"), ("key", "tag"), ("filter", "tag")]);
+                return None;
+            }
+            if let Some(pair) = value.get_ref().as_table().and_then(|table| table.iter().next()) {
+                // `{ tag = { Name = "bastion" } }` says it all, too, but there is one way to write it.
+                let write = pair.1.get_ref().as_str().map(|text| format!("\"{}={text}\"", pair.0.get_ref()));
+                return self.mistyped("tag", value, "`{ tag = \"Key=Value\" }`", write);
+            }
+            let text = self.text("tag", value)?;
+            found = Some(self.check(value.span(), "tag", value::tag(&text))?);
+        }
+        if found.is_none() {
+            self.error(value.span(), "`target` has no `tag`".into(), "", &format!("accepted: {TARGET_FORMS}"));
+        }
+        found.map(Candidate::Tag)
     }
 
-    fn endpoints(&mut self, value: &Value<'_>) -> Endpoints {
-        let mut endpoints = Endpoints::default();
-        let Some(table) = self.table("endpoints", value) else {
-            return endpoints;
-        };
+    fn aws_name(
+        &mut self,
+        name: &str,
+        value: &Value<'_>,
+        check: fn(&str) -> Result<(), value::BadValue>,
+    ) -> Option<String> {
+        let text = self.text(name, value)?;
+        self.check(value.span(), name, check(&text)).map(|()| text)
+    }
+
+    fn endpoints(&mut self, value: &Value<'_>, keys: &mut Keys, in_defaults: bool) {
+        let accepted = "a table: `{ ssm = \"https://…\", ssmmessages = \"https://…\" }`";
+        let Some(table) = self.table("endpoints", value, accepted) else { return };
         for (key, value) in table {
-            let place = match key.get_ref().as_ref() {
-                "ssm" => &mut endpoints.ssm,
-                "ssmmessages" => &mut endpoints.ssmmessages,
-                "kms" => &mut endpoints.kms,
-                "sts" => &mut endpoints.sts,
+            let (name, endpoint) = match key.get_ref().as_ref() {
+                "ssm" => ("endpoints.ssm", &mut keys.endpoints.ssm),
+                "ssmmessages" => ("endpoints.ssmmessages", &mut keys.endpoints.ssmmessages),
+                "kms" => ("endpoints.kms", &mut keys.endpoints.kms),
+                "sts" => ("endpoints.sts", &mut keys.endpoints.sts),
                 _ => {
-                    self.unknown(key, ENDPOINT_KEYS);
+                    self.unknown(key, ENDPOINT_KEYS, &[("messages", "ssmmessages")]);
                     continue;
                 }
             };
-            *place = self.text("an endpoint", value).and_then(|text| {
+            keys.written.insert(name, Written { place: self.place(value.span()), in_defaults });
+            *endpoint = self.text(name, value).and_then(|text| {
                 // A bare host is what the AWS console shows for a VPC endpoint.
                 let url = if text.contains("://") { text } else { format!("https://{text}") };
                 match check_endpoint(&url) {
                     Ok(()) => Some(url),
                     Err(wrong) => {
-                        self.error(value.span(), wrong.to_string(), "", Some(ENDPOINT_FORMS));
+                        self.error(value.span(), wrong.to_string(), "", &format!("accepted: {ENDPOINT_FORMS}"));
                         None
                     }
                 }
             });
         }
-        endpoints
     }
 
-    #[expect(clippy::option_option, reason = "wrong, and `never`, are two things")]
-    fn park_after(&mut self, value: &Value<'_>) -> Option<Option<Duration>> {
-        let text = self.text("park_after", value)?;
-        if text == "never" {
-            return Some(None);
+    fn groups(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
+        let groups = self.strings("groups", value)?;
+        for (group, place) in &groups {
+            self.check(place.span(), "groups", value::group(group));
         }
-        self.check(value, value::duration(&text), &format!("`{text}`")).map(Some)
+        Some(groups.into_iter().map(|(group, _)| group).collect())
+    }
+
+    fn duration(
+        &mut self,
+        name: &str,
+        value: &Value<'_>,
+        limits: &RangeInclusive<Duration>,
+        or: &str,
+    ) -> Option<Duration> {
+        let Some(text) = value.get_ref().as_str() else {
+            let number = self.written(value).filter(|_| value.get_ref().as_integer().is_some());
+            let write = number.map(|number| format!("\"{number}s\"` or `\"{number}m\""));
+            return self.mistyped(name, value, &format!("{DURATION_FORMS}{or}"), write);
+        };
+        let text = self.expand(value, text)?;
+        let duration = value::duration(&text).and_then(|duration| value::limited(duration, limits));
+        self.check(value.span(), name, duration)
     }
 
     fn max_sessions(&mut self, value: &Value<'_>) -> Option<u8> {
-        const FORMS: &str = "a number from 1 to 16";
-        let Some(number) = integer(value) else {
-            return self.mistyped("max_sessions", value, FORMS);
-        };
+        let number = self.number("max_sessions", value, SESSIONS_FORMS)?;
         if let Ok(number @ 1..=16) = u8::try_from(number) {
             return Some(number);
         }
-        self.error(value.span(), format!("`max_sessions` cannot be {number}"), "", Some(FORMS));
+        let message = format!("`max_sessions` cannot be {number}");
+        self.error(value.span(), message, "", &format!("accepted: {SESSIONS_FORMS}"));
         None
     }
 }

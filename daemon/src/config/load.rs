@@ -1,20 +1,24 @@
 //! Files into a checked [`Config`], or everything that is wrong with them.
 //!
-//! Finds and reads the files, follows includes, fills in defaults and checks what only shows when all is
-//! seen: names defined twice, ports that clash. What a single value may be is in `keys.rs`.
+//! Finds and reads the files, follows includes, and checks what only shows when all is seen: keys that are missing,
+//! names defined twice, ports that clash. What a single value may be is in `keys.rs`.
 
-use super::diagnostic::{ConfigError, ConfigErrors, Place, SourceFile};
-use super::keys::{self, Document, Entry, Keys};
-use super::model::{Config, KeepAlive, LocalAddr, Probe, TunnelConfig};
-use super::value::expand;
-use crate::aws::{AwsScope, Endpoints};
+use super::diagnostic::{ConfigError, ConfigErrors, quote};
+use super::document::{self, Document, Entry};
+use super::keys::{Keys, example};
+use super::merge::{self, Merged};
+use super::model::{Config, LocalAddr};
+use super::place::{Place, SourceFile};
+use super::resolved::Resolved;
+use super::source::{self, Unreadable};
+use super::warning;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-const PARK_AFTER: Duration = Duration::from_mins(15);
-const HOLD: Duration = Duration::from_secs(30);
-const MAX_SESSIONS: u8 = 4;
+/// Each is compared with each other one.
+const MAX_TUNNELS: usize = 10_000;
+/// More files than any team has; each is opened whenever one of them changes.
+const MAX_FILES: usize = 100;
 
 /// Where variables come from; a parameter so that tests have their own.
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -36,6 +40,14 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
 /// # Errors
 /// Everything that is wrong, not only the first thing.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    resolve(path).map(|resolved| resolved.config)
+}
+
+/// As [`load`], with where each value comes from, and warnings.
+///
+/// # Errors
+/// As [`load`].
+pub fn resolve(path: &Path) -> Result<Resolved, ConfigErrors> {
     let mut loader = Loader::new(&|name| std::env::var(name).ok());
     loader.file(path, None, &Keys::default());
     loader.finish(path)
@@ -46,7 +58,11 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
 /// # Errors
 /// As [`load`].
 pub fn parse(path: &Path, text: &str) -> Result<Config, ConfigErrors> {
-    let mut loader = Loader::new(&|name| std::env::var(name).ok());
+    parse_with(path, text, &|name| std::env::var(name).ok()).map(|resolved| resolved.config)
+}
+
+pub(super) fn parse_with(path: &Path, text: &str, env: Env<'_>) -> Result<Resolved, ConfigErrors> {
+    let mut loader = Loader::new(env);
     loader.files.push(path.to_owned());
     loader.text(path, text.to_owned(), &Keys::default());
     loader.finish(path)
@@ -62,17 +78,26 @@ struct Claim {
 struct Loader<'a> {
     env: Env<'a>,
     errors: Vec<ConfigError>,
+    warnings: Vec<ConfigError>,
     /// By canonical path, so that files which include each other end.
     seen: Vec<PathBuf>,
     files: Vec<PathBuf>,
-    tunnels: Vec<TunnelConfig>,
+    tunnels: Vec<Merged>,
     /// Of those that are not whole as well: a clash shows beside their other mistakes.
     claims: Vec<Claim>,
 }
 
 impl<'a> Loader<'a> {
     fn new(env: Env<'a>) -> Self {
-        Self { env, errors: Vec::new(), seen: Vec::new(), files: Vec::new(), tunnels: Vec::new(), claims: Vec::new() }
+        Self {
+            env,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            seen: Vec::new(),
+            files: Vec::new(),
+            tunnels: Vec::new(),
+            claims: Vec::new(),
+        }
     }
 
     fn file(&mut self, path: &Path, included_at: Option<Place>, inherited: &Keys) {
@@ -80,178 +105,130 @@ impl<'a> Loader<'a> {
         if self.seen.contains(&canonical) {
             return;
         }
-        self.seen.push(canonical);
-        self.files.push(path.to_owned());
-        if let Err(why) = trusted(path) {
-            self.whole_file(path, included_at, why);
+        if self.files.len() == MAX_FILES {
+            let message = format!("more than {MAX_FILES} files are included");
+            self.errors.push(ConfigError::new(message, included_at).help("join some of them"));
             return;
         }
-        match std::fs::read_to_string(path) {
+        self.seen.push(canonical);
+        self.files.push(path.to_owned());
+        match source::read(path) {
             Ok(text) => self.text(path, text, inherited),
-            Err(error) => {
-                let message = format!("{} cannot be read: {error}", path.display());
-                let help = (error.kind() == std::io::ErrorKind::NotFound)
-                    .then(|| "create it, or name another with --config".to_owned())
-                    .filter(|_| included_at.is_none());
-                self.whole_file(path, included_at, (message, help));
+            Err(Unreadable { message, help }) => {
+                let is_pattern = path.to_string_lossy().contains(['*', '?']);
+                let help = match (help, &included_at) {
+                    (Some(help), _) => help,
+                    (None, Some(_)) if is_pattern => "patterns are not expanded: name each file".to_owned(),
+                    (None, Some(_)) => "create it, or take it out of `include`".to_owned(),
+                    (None, None) => "create it, or name another with --config".to_owned(),
+                };
+                self.errors.push(ConfigError::new(message, included_at).help(help));
             }
         }
-    }
-
-    fn whole_file(&mut self, _path: &Path, place: Option<Place>, why: (String, Option<String>)) {
-        self.errors.push(ConfigError { message: why.0, place, label: String::new(), other: None, help: why.1 });
     }
 
     fn text(&mut self, path: &Path, text: String, inherited: &Keys) {
-        let file = Arc::new(SourceFile { path: path.to_owned(), text });
-        let Document { include, defaults, tunnels } = keys::read(&file, self.env, &mut self.errors);
-        let defaults = or(defaults, inherited);
-        for entry in tunnels {
-            self.tunnel(entry, &defaults);
+        let file = Arc::new(SourceFile::new(path.to_owned(), text));
+        let document = document::read(&file, self.env, &mut self.errors);
+        let Document { include, defaults, defaults_place, tunnels } = document;
+        if let Some(place) = defaults_place.filter(|_| tunnels.is_empty() && include.is_empty()) {
+            self.warnings.push(warning::unused_defaults(place));
         }
+        let defaults = merge::inherit(defaults, inherited);
+        for Entry { name, place, keys } in tunnels {
+            if self.claims.len() == MAX_TUNNELS {
+                self.errors.push(ConfigError::new(format!("there are more than {MAX_TUNNELS} tunnels"), Some(place)));
+                break;
+            }
+            let keys = merge::inherit(keys, &defaults);
+            self.tunnel(Entry { name, place, keys });
+        }
+        // A team file knows its neighbours, not the folder in which its reader happens to stand.
+        let folder = path.parent().unwrap_or(Path::new("."));
         for (name, place) in include {
-            // A team file knows its neighbours, not the folder in which its reader happens to stand.
-            let folder = path.parent().unwrap_or(Path::new("."));
-            let target = folder.join(expand(&name, self.env).unwrap_or(name));
-            self.file(&target, Some(place), &defaults);
+            self.file(&folder.join(name), Some(place), &defaults);
         }
     }
 
-    fn tunnel(&mut self, entry: Entry, defaults: &Keys) {
-        let Entry { name, place, keys } = entry;
-        let wrong = keys.wrong.clone();
-        let written = |key| wrong.contains(&key) || defaults.wrong.contains(&key);
-        let keys = or(keys, defaults);
-        for (key, missing, example) in [
-            ("remote", keys.remote.is_none(), "remote = \"host:port\""),
-            ("local", keys.local.is_none(), "local = 15432"),
-            ("target", keys.target.is_none(), "target = \"i-…\", here or in [defaults]"),
-        ] {
-            if missing && !written(key) {
-                self.errors.push(ConfigError {
-                    message: format!("`{name}` has no `{key}`"),
-                    place: Some(place.clone()),
-                    label: String::new(),
-                    other: None,
-                    help: Some(format!("add `{example}`")),
-                });
+    fn tunnel(&mut self, entry: Entry) {
+        let keys = &entry.keys;
+        let missing: Vec<&str> =
+            [("remote", keys.remote.is_none()), ("local", keys.local.is_none()), ("target", keys.target.is_none())]
+                .into_iter()
+                .filter(|(key, is_missing)| *is_missing && !keys.incomplete && !keys.wrong.contains(key))
+                .map(|(key, _)| key)
+                .collect();
+        if !missing.is_empty() {
+            let list: Vec<String> = missing.iter().map(|key| format!("no `{key}`")).collect();
+            let list = match list.as_slice() {
+                [one] => one.clone(),
+                [all @ .., last] => format!("{} and {last}", all.join(", ")),
+                [] => String::new(),
+            };
+            let message = format!("{} has {list}", quote(&entry.name));
+            let lines = missing.iter().filter_map(|key| Some(format!("`{key} = {}`", example(key)?)));
+            let mut help = format!("add {}", lines.collect::<Vec<_>>().join(", "));
+            if missing.contains(&"target") {
+                help.push_str("; a target for all tunnels can stand in [defaults]");
             }
+            self.errors.push(ConfigError::new(message, Some(entry.place.clone())).help(help));
         }
-        self.claim(Claim { name: name.clone(), place, local: keys.local.clone() });
-        let (Some(remote), Some((local, _)), Some(targets)) = (keys.remote, keys.local, keys.target) else {
-            return;
-        };
-        let tunnel = TunnelConfig {
-            name,
-            probe: keys.probe.flatten().unwrap_or_else(|| Probe::guess(remote.port)),
-            remote,
-            local,
-            targets,
-            scope: AwsScope { profile: keys.profile, region: keys.region, endpoints: keys.endpoints },
-            groups: keys.groups.unwrap_or_default(),
-            auto: keys.auto.unwrap_or(true),
-            on_demand: keys.on_demand.unwrap_or(false),
-            park_after: keys.park_after.unwrap_or(Some(PARK_AFTER)),
-            keep_alive: keys.keep_alive.unwrap_or(KeepAlive::Policy),
-            hold: keys.hold.unwrap_or(HOLD),
-            max_sessions: keys.max_sessions.unwrap_or(MAX_SESSIONS),
-            document: keys.document,
-            reason: keys.reason,
-            protected: keys.protected.unwrap_or(false),
-        };
-        self.tunnels.push(tunnel);
+        let local = keys.local.clone().zip(keys.written.get("local").map(|written| written.place.clone()));
+        self.claim(Claim { name: entry.name.clone(), place: entry.place.clone(), local });
+        self.tunnels.extend(merge::complete(entry));
     }
 
     fn claim(&mut self, claim: Claim) {
         for other in &self.claims {
-            let (message, here, there) = match (&other.local, &claim.local) {
+            let (message, help, here, there) = match (&other.local, &claim.local) {
                 _ if other.name == claim.name => {
-                    (format!("`{}` is defined twice", claim.name), &claim.place, &other.place)
+                    let message = format!("{} is defined twice", quote(&claim.name));
+                    (message, "give one of them another name, or remove it", &claim.place, &other.place)
                 }
                 (Some((theirs, there)), Some((ours, here))) if theirs.clashes(ours) => {
                     let message = format!("`{}` and `{}` want the same local address", other.name, claim.name);
-                    (message, here, there)
+                    (message, "give one of them another port, or another address such as 127.0.0.2", here, there)
                 }
-                _ => continue,
+                _ => {
+                    if other.name.eq_ignore_ascii_case(&claim.name) {
+                        self.warnings.push(warning::only_case_differs(&claim.place, &other.place));
+                    }
+                    continue;
+                }
             };
-            self.errors.push(ConfigError {
-                message,
-                place: Some(here.clone()),
-                label: "here again".into(),
-                other: Some((there.clone(), "first here".into())),
-                help: None,
-            });
+            let error = ConfigError::new(message, Some(here.clone())).label("here again").help(help);
+            self.errors.push(error.other(there.clone(), "first here"));
         }
         self.claims.push(claim);
     }
 
-    fn finish(mut self, path: &Path) -> Result<Config, ConfigErrors> {
+    fn finish(mut self, path: &Path) -> Result<Resolved, ConfigErrors> {
         if !self.errors.is_empty() {
-            // In the order of reading, files in the order in which they were opened.
-            let files = self.files;
-            self.errors.sort_by_key(|error| {
-                error.place.as_ref().map(|place| {
-                    let file = files.iter().position(|file| *file == place.file.path);
-                    (file, place.span.start)
-                })
-            });
-            return Err(ConfigErrors { errors: self.errors, files });
+            in_order(&mut self.errors, &self.files);
+            return Err(ConfigErrors { errors: self.errors, files: self.files });
         }
-        Ok(Config { path: path.to_owned(), files: self.files, tunnels: self.tunnels })
+        let mut warnings = self.warnings;
+        warnings.extend(warning::of(&self.tunnels));
+        in_order(&mut warnings, &self.files);
+        let (tunnels, written) = self.tunnels.into_iter().unzip();
+        let config = Config { path: path.to_owned(), files: self.files, tunnels };
+        Ok(Resolved { config, warnings, written })
     }
 }
 
-/// What is written, else what is inherited.
-fn or(keys: Keys, inherited: &Keys) -> Keys {
-    let base = inherited.clone();
-    Keys {
-        remote: keys.remote,
-        local: keys.local,
-        target: keys.target.or(base.target),
-        profile: keys.profile.or(base.profile),
-        region: keys.region.or(base.region),
-        endpoints: Endpoints {
-            ssm: keys.endpoints.ssm.or(base.endpoints.ssm),
-            ssmmessages: keys.endpoints.ssmmessages.or(base.endpoints.ssmmessages),
-            kms: keys.endpoints.kms.or(base.endpoints.kms),
-            sts: keys.endpoints.sts.or(base.endpoints.sts),
-        },
-        groups: keys.groups.or(base.groups),
-        auto: keys.auto.or(base.auto),
-        on_demand: keys.on_demand.or(base.on_demand),
-        park_after: keys.park_after.or(base.park_after),
-        keep_alive: keys.keep_alive.or(base.keep_alive),
-        hold: keys.hold.or(base.hold),
-        max_sessions: keys.max_sessions.or(base.max_sessions),
-        probe: keys.probe.or(base.probe),
-        document: keys.document.or(base.document),
-        reason: keys.reason.or(base.reason),
-        protected: keys.protected.or(base.protected),
-        wrong: [keys.wrong, base.wrong].concat(),
-    }
+/// In the order of reading, files in the order in which they were opened.
+fn in_order(errors: &mut [ConfigError], files: &[PathBuf]) {
+    errors.sort_by_key(|error| {
+        error.place.as_ref().map(|place| {
+            let file = files.iter().position(|file| *file == place.file.path);
+            (file, place.span().start)
+        })
+    });
 }
 
-/// A file that others may write could make this user's daemon listen and connect as they like.
-fn trusted(path: &Path) -> Result<(), (String, Option<String>)> {
-    use std::os::unix::fs::PermissionsExt as _;
-    const OTHERS_WRITE: u32 = 0o002;
-    const STICKY: u32 = 0o1000;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    for (path, sticky_is_fine) in [(Some(path), false), (folder, true)] {
-        let Some((path, Ok(meta))) = path.map(|path| (path, path.metadata())) else {
-            continue;
-        };
-        let mode = meta.permissions().mode();
-        if mode & OTHERS_WRITE != 0 && !(sticky_is_fine && mode & STICKY != 0) {
-            let path = path.display();
-            return Err((
-                format!("{path} can be written by every user of this machine"),
-                Some(format!("run `chmod o-w {path}`")),
-            ));
-        }
-    }
-    Ok(())
-}
-
+#[cfg(test)]
+mod any_text;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,19 @@ pub struct TunnelConfig {
     pub protected: bool,
 }
 
+/// The document for a port of the target itself.
+const DOCUMENT_PORT: &str = "AWS-StartPortForwardingSession";
+/// The document for a host behind the target.
+const DOCUMENT_REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
+
+impl TunnelConfig {
+    /// The session document: the one that is written, else the one that fits `remote`.
+    pub fn document_name(&self) -> &str {
+        let fitting = if self.remote.host.is_some() { DOCUMENT_REMOTE } else { DOCUMENT_PORT };
+        self.document.as_deref().unwrap_or(fitting)
+    }
+}
+
 /// Where a tunnel leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {

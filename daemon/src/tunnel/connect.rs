@@ -24,9 +24,6 @@ const ESTABLISHED: Duration = Duration::from_secs(30);
 /// For one call that ends a session, when nobody wants to wait any more.
 const TERMINATE: Duration = Duration::from_secs(5);
 
-const DOCUMENT_PORT: &str = "AWS-StartPortForwardingSession";
-const DOCUMENT_REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
-
 /// What all attempts of a tunnel need.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -206,14 +203,14 @@ impl Connector {
         live.session.terminate().await;
         match self.api().await {
             Ok(api) => self.terminate(api.as_ref(), &live.id).await,
-            Err(down) => tracing::warn!(session = live.id, "the session cannot be terminated now: {}", down.cause),
+            Err(down) => tracing::warn!(session = live.id, cause = %down.cause, "the session cannot be terminated now"),
         }
     }
 
     async fn terminate(&self, api: &dyn SsmApi, id: &str) {
         match timeout(TERMINATE, api.terminate_session(id)).await {
             Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => self.state.session_ended(id),
-            Ok(Err(error)) => tracing::warn!(session = id, "the session could not be terminated: {error}"),
+            Ok(Err(error)) => tracing::warn!(session = id, %error, "the session could not be terminated"),
             Err(_) => tracing::warn!(session = id, "terminating the session took too long"),
         }
     }
@@ -328,17 +325,10 @@ fn stream_url(api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
 fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
     let list = |value: &str| vec![value.to_owned()];
     let mut parameters = BTreeMap::from([("portNumber".to_owned(), list(&tunnel.remote.port.to_string()))]);
-    let mut document = DOCUMENT_PORT;
     if let Some(host) = &tunnel.remote.host {
         parameters.insert("host".to_owned(), list(host));
-        document = DOCUMENT_REMOTE;
     }
-    StartSession {
-        target,
-        document: tunnel.document.clone().unwrap_or_else(|| document.to_owned()),
-        parameters,
-        reason: tunnel.reason.clone(),
-    }
+    StartSession { target, document: tunnel.document_name().to_owned(), parameters, reason: tunnel.reason.clone() }
 }
 
 /// Waits until data may flow. A websocket lost before that is not worth resuming.

@@ -22,7 +22,6 @@ mod probe;
 mod publisher;
 mod relay;
 mod socket_file;
-mod state_log;
 mod task;
 mod turns;
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::aws::{Candidate, TagFilter};
-use crate::config::{LocalAddr, Remote};
+use crate::config::merge::{HOLD, PARK_AFTER};
+use crate::config::{Probe, Remote};
 
 fn good(text: &str) -> Config {
     parse(Path::new("config.toml"), text).unwrap_or_else(|errors| panic!("{errors}"))
@@ -91,33 +92,10 @@ remote = "db:5432"
             "config.toml:8:16",
             "config.toml:9:8",
             "config.toml:10:10",
-            "config.toml:10:10",
             "config.toml:12:10",
         ],
         "{found:#?}"
     );
-}
-
-#[test]
-fn the_report_underlines_and_says_what_would_be_accepted() {
-    let errors = parse(Path::new("config.toml"), "[tunnels.a]\nprbe = \"tcp\"\n").expect_err("mistakes");
-    let report = errors.to_string();
-    for part in [
-        "there is no key `prbe`",
-        "config.toml:2:1",
-        "^^^^ did you mean `probe`?",
-        "accepted: one of `remote`, `local`",
-        "`a` has no `remote`",
-    ] {
-        assert!(report.contains(part), "{part} is missing in\n{report}");
-    }
-}
-
-#[test]
-fn a_syntax_error_is_the_only_mistake_reported() {
-    let found = wrong("[tunnels.a\nremote = 5\n");
-    assert!(!found.is_empty());
-    assert!(found.iter().all(|(_, message)| message.starts_with("not TOML")), "{found:?}");
 }
 
 #[test]

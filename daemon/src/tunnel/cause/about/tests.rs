@@ -114,7 +114,7 @@ fn credentials_say_whose_and_how_they_come_back() {
         |login: Option<&str>| AwsError::ExpiredCredentials { message: "m".into(), login: login.map(str::to_owned) };
     let none = |login: Option<&str>| AwsError::NoCredentials { message: "m".into(), login: login.map(str::to_owned) };
     let sso = Some("aws sso login --profile dev");
-    let nobody = with_document("d");
+    let nobody = with_document("doc");
     for (about, error, kind, text, next) in [
         (
             about(),

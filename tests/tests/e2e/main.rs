@@ -1,5 +1,6 @@
 //! End to end: the real program against the simulated AWS side, with real TCP on both ends.
 
+mod broken;
 mod churn;
 mod cuts;
 mod half_close;

@@ -9,10 +9,12 @@ use crate::config::{Remote, TunnelConfig};
 use ssm_proto::CloseReason;
 use tunnels_api::CauseKind;
 
+/// For what is not tried again by itself. Without the tunnel's name: views say once what many tunnels need.
+const UP_AGAIN: &str = "then bring it up again";
+
 /// What texts name.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
-    tunnel: String,
     profile: Option<String>,
     region: Option<String>,
     /// The node that was asked; before there is one, what is configured.
@@ -26,7 +28,6 @@ impl About {
     pub(crate) fn tunnel(config: &TunnelConfig) -> Self {
         let candidates: Vec<String> = config.targets.iter().map(ToString::to_string).collect();
         Self {
-            tunnel: config.name.clone(),
             profile: config.scope.profile_in_force(),
             region: config.scope.region.clone(),
             target: candidates.join(", "),
@@ -84,10 +85,8 @@ impl About {
                 let document =
                     self.document.as_ref().map_or("for port forwarding".to_owned(), |name| format!("`{name}`"));
                 let text = format!("the session document {document} cannot be used{region}: {message}");
-                DownCause::new(CauseKind::DocumentMissing, Retry::Never, text).with_next(format!(
-                    "check `document`: this account and region need it, of type Port; then {}",
-                    self.up_again()
-                ))
+                DownCause::new(CauseKind::DocumentMissing, Retry::Never, text)
+                    .with_next(format!("check `document`: this account and region need it, of type Port; {UP_AGAIN}"))
             }
             AwsError::InvalidRequest(_) => DownCause::new(CauseKind::Config, Retry::Never, text)
                 .with_next("check `target`, `remote` and `document`"),
@@ -96,10 +95,8 @@ impl About {
                 DownCause::new(CauseKind::NoRegion, Retry::Never, text)
                     .with_next("set `region` for the tunnel or in [defaults], or in the profile in ~/.aws/config")
             }
-            AwsError::NoProfile(name) => DownCause::new(CauseKind::NoProfile, Retry::Never, text).with_next(format!(
-                "correct `profile`, or make it: aws configure sso --profile {name}; then {}",
-                self.up_again()
-            )),
+            AwsError::NoProfile(name) => DownCause::new(CauseKind::NoProfile, Retry::Never, text)
+                .with_next(format!("correct `profile`, or make it: aws configure sso --profile {name}; {UP_AGAIN}")),
             AwsError::Throttled(_) => DownCause::new(CauseKind::Throttled, Retry::Answered, text),
             AwsError::NoSuchSession(_) | AwsError::Service(_) | AwsError::Unknown(_) => {
                 DownCause::new(CauseKind::ServiceError, Retry::Answered, text)
@@ -156,7 +153,7 @@ impl About {
             CloseReason::ChannelClosed { output } => self.channel_closed(output.trim()),
             CloseReason::MultiplexingUnsupported { .. } => {
                 DownCause::new(CauseKind::AgentTooOld, Retry::Never, format!("{}: {text}", self.target))
-                    .with_next(format!("update the SSM agent on {}; then {}", self.target, self.up_again()))
+                    .with_next(format!("update the SSM agent on {}; {UP_AGAIN}", self.target))
             }
             CloseReason::UnsupportedSession { .. } => DownCause::new(CauseKind::DocumentMissing, Retry::Never, text)
                 .with_next("check `document`: it must be a session document of type Port"),
@@ -241,11 +238,7 @@ impl About {
             (Some(action), Some(resource)) => format!("{action} on {resource}"),
             _ => format!("ssm:StartSession on {} and on the session document", self.target),
         };
-        format!("ask for {what}, or choose another `profile`; then {}", self.up_again())
-    }
-
-    fn up_again(&self) -> String {
-        format!("tunnels up {}", self.tunnel)
+        format!("ask for {what}, or choose another `profile`; {UP_AGAIN}")
     }
 
     fn in_the_region(&self) -> String {

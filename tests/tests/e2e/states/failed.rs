@@ -23,7 +23,7 @@ fn what_iam_or_the_account_refuses_waits_for_the_user() {
         user.run(&["up", "--wait"]).expect_code(8);
         let status = user.wait_for_cause("api", "failed", kind);
         names(&status, &words);
-        names(&status, &["tunnels up api"]);
+        names(&status, &["bring it up again"]);
         is_tried_again(&status, false);
         assert_eq!(sim.calls("StartSession"), calls + 1, "it is asked once");
         sim.clear_faults();

@@ -36,7 +36,7 @@ fn calls_that_no_retry_mends_say_what_does() {
         CauseKind::AccessDenied,
         Retry::Never,
         &["AWS denies profile `dev` ssm:StartSession on i-01234567 in eu-west-1: ", denied],
-        &["ssm:StartSession on arn:aws:ec2:eu-west-1:1:instance/i-01234567", "tunnels up orders-db"],
+        &["ssm:StartSession on arn:aws:ec2:eu-west-1:1:instance/i-01234567", "bring it up again"],
     );
     says(
         &about().call_failed(AwsError::AccessDenied("no".into())),

@@ -10,8 +10,10 @@ mod exit;
 mod follow;
 mod link;
 mod logging;
+mod open_files;
 mod output;
 mod protection;
+mod signals;
 mod spawn;
 
 use crate::args::Args;

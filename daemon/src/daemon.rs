@@ -129,6 +129,11 @@ impl Daemon {
         })
     }
 
+    /// How many tunnels are configured.
+    pub fn tunnel_count(&self) -> usize {
+        self.config.tunnels.len()
+    }
+
     /// The way to it from within the process.
     pub fn handle(&self) -> DaemonHandle {
         self.handle.clone()
@@ -208,7 +213,7 @@ fn apply(loaded: Loaded, supervisor: &mut Supervisor, board: &StatusBoard) -> Re
     match loaded {
         Ok(config) => {
             let done = supervisor.apply(config);
-            tracing::info!(?done, "the configuration was read again");
+            tracing::info!("the configuration was read again: {}", summary(&done));
             Ok(done)
         }
         Err(errors) => {
@@ -220,6 +225,16 @@ fn apply(loaded: Loaded, supervisor: &mut Supervisor, board: &StatusBoard) -> Re
             Err(ApiError::new(ErrorCode::ConfigInvalid, text))
         }
     }
+}
+
+fn summary(done: &Reloaded) -> String {
+    let parts = [("new", &done.added), ("gone", &done.removed), ("changed", &done.changed)];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+        .collect();
+    if parts.is_empty() { "nothing has changed".to_owned() } else { parts.join("; ") }
 }
 
 /// Starts a daemon and serves until `shutdown` or the command to stop.

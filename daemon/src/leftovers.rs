@@ -6,6 +6,7 @@
 use crate::aws::{AwsConnector, AwsError};
 use crate::state::{SessionRecord, StateFile};
 use futures_util::future::join_all;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -29,33 +30,54 @@ enum Outcome {
 pub(crate) async fn keep_ended(aws: Arc<dyn AwsConnector>, state: StateFile) {
     let mut again = interval(AGAIN);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // What was told of each that stays: the same trouble is told once.
+    let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
         again.tick().await;
-        join_all(state.leftovers().into_iter().map(|(id, record)| end(aws.as_ref(), &state, id, record))).await;
+        let left = state.leftovers();
+        told.retain(|id, _| left.iter().any(|(left, _)| left == id));
+        let ended = join_all(left.into_iter().map(|(id, record)| end(aws.as_ref(), &state, id, record))).await;
+        for (id, record, trouble) in ended {
+            let (Some(trouble), tunnel) = (trouble, record.tunnel) else { continue };
+            if told.get(&id) == Some(&trouble) {
+                tracing::debug!(session = id, tunnel, "a session that was left over still stays: {trouble}");
+            } else {
+                tracing::warn!(
+                    session = id,
+                    tunnel,
+                    "a session that was left over stays for now, and is tried again each minute: {trouble}"
+                );
+                told.insert(id, trouble);
+            }
+        }
     }
 }
 
-async fn end(aws: &dyn AwsConnector, state: &StateFile, id: String, record: SessionRecord) {
+/// Tries to end one, and says what stood in the way.
+async fn end(
+    aws: &dyn AwsConnector,
+    state: &StateFile,
+    id: String,
+    record: SessionRecord,
+) -> (String, SessionRecord, Option<String>) {
     let tunnel = &record.tunnel;
-    match timeout(ONE, terminate(aws, &id, &record)).await {
-        Ok(Outcome::Ended) => tracing::info!(session = %id, %tunnel, "ended a session that was left over"),
+    let trouble = match timeout(ONE, terminate(aws, &id, &record)).await {
+        Ok(Outcome::Ended) => {
+            tracing::info!(session = %id, %tunnel, "ended a session that was left over");
+            None
+        }
         Ok(Outcome::NotFound) => {
             tracing::info!(session = %id, %tunnel, ?record, "a session that was left over is not found there");
+            None
         }
-        Ok(Outcome::Elsewhere(endpoint)) => {
-            tracing::warn!(session = %id, %tunnel, %endpoint, "a session that was left over lives at AWS, not there");
-            return;
-        }
-        Ok(Outcome::Failed(error)) => {
-            tracing::warn!(session = %id, %tunnel, %error, "a session that was left over stays for now");
-            return;
-        }
-        Err(_) => {
-            tracing::warn!(session = %id, %tunnel, "ending a session that was left over took too long");
-            return;
-        }
+        Ok(Outcome::Elsewhere(endpoint)) => Some(format!("it lives at AWS, not at {endpoint}")),
+        Ok(Outcome::Failed(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no answer within {} s", ONE.as_secs())),
+    };
+    if trouble.is_none() {
+        state.session_ended(&id);
     }
-    state.session_ended(&id);
+    (id, record, trouble)
 }
 
 async fn terminate(aws: &dyn AwsConnector, id: &str, record: &SessionRecord) -> Outcome {
@@ -78,7 +100,11 @@ async fn terminate(aws: &dyn AwsConnector, id: &str, record: &SessionRecord) -> 
 mod tests {
     use super::*;
     use crate::aws::fake::FakeAws;
+    use crate::log_buffer::LogBuffer;
     use std::path::Path;
+    use tracing::instrument::WithSubscriber as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tunnels_api::{LogLevel, LogQuery};
 
     fn record(endpoint: Option<&str>) -> SessionRecord {
         SessionRecord {
@@ -112,6 +138,23 @@ mod tests {
         let scope = aws.script(|script| script.scopes[0].clone());
         assert_eq!((scope.profile.as_deref(), scope.region.as_deref()), (Some("dev"), Some("eu-west-1")));
         assert_eq!(scope.endpoints.ssm.as_deref(), Some("http://127.0.0.1:1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_trouble_is_told_once() {
+        let (aws, folder) = (FakeAws::default(), tempfile::tempdir().unwrap());
+        let trouble = |why: &str| Err(AwsError::Service(why.into()));
+        aws.script(|script| {
+            script.terminates = (0..20).map(|_| trouble("x")).chain((0..20).map(|_| trouble("y"))).collect();
+        });
+        let state = state(folder.path(), Some("http://127.0.0.1:1"));
+        let buffer = LogBuffer::default();
+        let kept = timeout(AGAIN * 60, keep_ended(Arc::new(aws.clone()), state.clone()));
+        drop(kept.with_subscriber(tracing_subscriber::registry().with(buffer.layer())).await);
+        let lines = buffer.lines(&LogQuery { level: Some(LogLevel::Info), ..LogQuery::default() });
+        let about_trouble = lines.iter().filter(|line| line.level == LogLevel::Warn).count();
+        assert_eq!((lines.len(), about_trouble), (3, 2), "{lines:?}");
+        assert!(lines.iter().all(|line| line.tunnel.as_deref() == Some("a")));
     }
 
     #[tokio::test(start_paused = true)]

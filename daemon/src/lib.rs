@@ -12,6 +12,7 @@
 
 #![warn(missing_docs)]
 
+mod accept;
 pub mod aws;
 mod claim;
 mod clock;
@@ -23,6 +24,7 @@ mod ipc;
 mod leftovers;
 mod log_buffer;
 mod log_layer;
+mod log_limit;
 mod sockets;
 mod state;
 mod status;

@@ -71,6 +71,8 @@ struct Memory {
     content: Content,
     /// The sessions in it that nobody uses: a crashed daemon's, and ours that could not be ended.
     leftovers: BTreeSet<String>,
+    /// Why the file could not be written the last time, which is told once.
+    unwritten: Option<String>,
 }
 
 impl StateFile {
@@ -89,7 +91,7 @@ impl StateFile {
         let path = folder.join("state.json");
         let content = read(&path).map_err(ClaimError::io("read", &path))?;
         let leftovers = content.sessions.keys().cloned().collect();
-        let memory = Mutex::new(Memory { content, leftovers });
+        let memory = Mutex::new(Memory { content, leftovers, unwritten: None });
         Ok(Self(Arc::new(Shared { path, memory, changed: Notify::new(), _lock: lock })))
     }
 
@@ -157,15 +159,23 @@ impl StateFile {
     /// Writes it now: to a new file first, so that a crash leaves the old one or the new one.
     pub(crate) fn write(&self) {
         // The lock is held over the write, so that the file never goes back in time.
-        let memory = self.lock();
+        let mut memory = self.lock();
         let written = serde_json::to_vec_pretty(&memory.content).map_err(io::Error::other).and_then(|bytes| {
             let fresh = self.0.path.with_extension("json.new");
             write_private(&fresh, &bytes)?;
             std::fs::rename(&fresh, &self.0.path)
         });
-        if let Err(error) = written {
-            tracing::warn!(path = %self.0.path.display(), %error, "the state file cannot be written");
+        let trouble = written.err().map(|error| error.to_string());
+        if trouble == memory.unwritten {
+            return;
         }
+        let path = self.0.path.display();
+        if let Some(trouble) = &trouble {
+            tracing::warn!("what is wanted is not remembered, {path} cannot be written: {trouble}");
+        } else {
+            tracing::info!("{path} is written again");
+        }
+        memory.unwritten = trouble;
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {

@@ -5,12 +5,12 @@ use super::{block_on, block_on_all_cores, config};
 use crate::exit::Exit;
 use crate::link::{self, Link};
 use crate::logging::{self, LogFile, LogFormat, Outputs, file};
-use crate::output;
+use crate::signals::Signals;
 use crate::spawn::{self, Report};
+use crate::{open_files, output};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{ApiError, ErrorCode, Places};
 use tunnels_aws::SdkConnector;
@@ -36,7 +36,8 @@ impl Daemon {
         }
         let outcome = link::places().and_then(|places| {
             let logs = logging::init_daemon(self.outputs(&places));
-            block_on_all_cores(self.serve(named, places, logs))
+            let limit = open_files::raise_limit();
+            block_on_all_cores(self.serve(named, places, logs, limit))
         });
         if let (true, Err(error)) = (self.report, &outcome) {
             Report::Error(error.clone()).write();
@@ -54,9 +55,16 @@ impl Daemon {
         }
     }
 
-    async fn serve(&self, named: Option<PathBuf>, places: Places, logs: LogBuffer) -> Result<Exit, ApiError> {
+    async fn serve(
+        &self,
+        named: Option<PathBuf>,
+        places: Places,
+        logs: LogBuffer,
+        most_files: Option<u64>,
+    ) -> Result<Exit, ApiError> {
         // Before anything is opened: a signal from here on ends it in order.
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen()
+            .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot listen for signals: {error}")))?;
         let connector = SdkConnector::new().map_err(|error| {
             ApiError::new(ErrorCode::Failed, format!("cannot prepare calls to AWS: {error}"))
                 .with_hint("look at AWS_CA_BUNDLE and the proxy variables")
@@ -75,6 +83,18 @@ impl Daemon {
             logs,
         })
         .map_err(|error| not_started(&error))?;
+        let handle = daemon.handle();
+        let version = handle.version();
+        tracing::info!(
+            pid = version.pid,
+            socket = version.socket,
+            config = version.config,
+            "tunnels {VERSION} ({}) runs",
+            commit().as_deref().unwrap_or("unknown")
+        );
+        if let Some(warning) = open_files::warning(most_files, daemon.tunnel_count()) {
+            tracing::warn!("{warning}");
+        }
         if self.report {
             Report::Ready(true).write();
         }
@@ -84,11 +104,12 @@ impl Daemon {
         let ended = tokio::select! {
             ended = running => ended,
             exit = async {
-                signals.next().await;
+                signals.end(&handle).await;
+                tracing::info!("asked to end by a signal");
                 shutdown.cancel();
                 // Whoever asks twice does not want to wait for open connections; the next start ends
                 // the sessions that stay.
-                signals.next().await
+                signals.end(&handle).await
             } => return Ok(exit),
         };
         ended.map_err(|error| ApiError::new(ErrorCode::Failed, format!("the socket cannot be served: {error}")))?;
@@ -121,34 +142,5 @@ fn not_started(error: &StartError) -> ApiError {
         StartError::State { .. } => ApiError::new(ErrorCode::Failed, error.to_string())
             .with_hint("TUNNELS_STATE_DIR names another folder for the state"),
         _ => ApiError::new(ErrorCode::Failed, error.to_string()),
-    }
-}
-
-/// The signals that end a daemon.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, ApiError> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot listen for signals: {error}")))
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            _ = self.hangup.recv() => Exit::Terminated,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{block_on_all_cores, interrupted};
 use crate::exit::Exit;
-use crate::{logging, output};
+use crate::{logging, open_files, output};
 use clap::{Args, ValueEnum};
 use ssm_sim::{
     AgentKind, AgentPace, DEFAULT_AGENT_PORT, DEFAULT_NODE, DEFAULT_PORT, Faults, Node, SigningCredentials, SimConfig,
@@ -63,6 +63,7 @@ enum Agent {
 impl Sim {
     pub(crate) fn run(self) -> Result<Exit, ApiError> {
         logging::init("warn");
+        open_files::raise_limit();
         block_on_all_cores(async {
             if !self.listen.ip().is_loopback() {
                 output::say("warning: everybody who reaches this address can open connections through this machine");

@@ -77,8 +77,15 @@ fn start(layers: Vec<BoxedLayer>) {
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn layer(sink: impl LogSink, default: &str) -> BoxedLayer {
-    let filter = asked().and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(default));
+    let filter = asked().and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| usually(default));
     LogLayer::new(sink).with_filter(capped(filter)).boxed()
+}
+
+/// Our own crates at this level, others only where something is broken: what stands in their way reaches the
+/// log as the cause of a state, once, and from them again with every try.
+fn usually(level: &str) -> EnvFilter {
+    let ours: Vec<String> = OURS.iter().map(|target| format!("{target}={level}")).collect();
+    EnvFilter::new(format!("error,{}", ours.join(",")))
 }
 
 /// What is to be heard, if it was said.
@@ -140,8 +147,12 @@ mod tests {
     }
 
     fn logged(filter: &str) -> String {
+        written(EnvFilter::new(filter))
+    }
+
+    fn written(filter: EnvFilter) -> String {
         let lines = &Lines::default();
-        let layer = LogLayer::new(lines.clone()).with_filter(capped(EnvFilter::new(filter)));
+        let layer = LogLayer::new(lines.clone()).with_filter(capped(filter));
         with_default(tracing_subscriber::registry().with(layer), || {
             tracing::trace!(target: "aws_smithy_runtime::client", "token");
             tracing::debug!(target: "hyper_util", "url");
@@ -174,6 +185,12 @@ mod tests {
         assert!(log.contains("ours") && log.contains("session"), "{log}");
         assert_eq!(logged("off"), "");
         assert!(!logged("info").contains("session"));
+    }
+
+    #[test]
+    fn where_nobody_asks_others_are_heard_only_when_something_is_broken() {
+        assert_eq!(written(usually("info")), "");
+        assert!(written(usually("debug")).contains("session") && !written(usually("debug")).contains("loaded"));
     }
 
     #[test]

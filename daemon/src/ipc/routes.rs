@@ -85,21 +85,25 @@ async fn tunnel(State(served): State<Served>, Path(name): Path<String>) -> Answe
 async fn tunnel_up(State(served): State<Served>, Path(name): Path<String>, body: Bytes) -> Answer<Accepted> {
     existing(&served.daemon, &name)?;
     let UpRequest { reason } = read(&body)?;
+    note("up", std::slice::from_ref(&name), "");
     accepted(served.daemon.up(vec![name], checked_reason(reason)?).await)
 }
 
 async fn tunnel_down(State(served): State<Served>, Path(name): Path<String>) -> Answer<Accepted> {
     existing(&served.daemon, &name)?;
+    note("down", std::slice::from_ref(&name), "");
     accepted(served.daemon.down(vec![name]).await)
 }
 
 async fn tunnel_restart(State(served): State<Served>, Path(name): Path<String>) -> Answer<Accepted> {
     existing(&served.daemon, &name)?;
+    note("restart", std::slice::from_ref(&name), "");
     accepted(served.daemon.restart(vec![name]).await)
 }
 
 async fn up(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
     let SelectRequest { select, reason } = read(&body)?;
+    note("up", &select, "all with `auto`");
     accepted(served.daemon.up(select, checked_reason(reason)?).await)
 }
 
@@ -108,6 +112,7 @@ async fn down(State(served): State<Served>, body: Bytes) -> Answer<Accepted> {
     if reason.is_some() {
         return Err(ApiError::new(ErrorCode::Usage, "`reason` is for `up` only").into());
     }
+    note("down", &select, "all");
     accepted(served.daemon.down(select).await)
 }
 
@@ -144,6 +149,12 @@ async fn not_found(uri: Uri) -> Failure {
 async fn wrong_method(uri: Uri) -> Response {
     let error = ApiError::new(ErrorCode::Usage, format!("{} does not take this method", uri.path()));
     (StatusCode::METHOD_NOT_ALLOWED, Json(ErrorBody { error })).into_response()
+}
+
+/// What users ask for is in the log, before what follows from it.
+fn note(command: &str, select: &[String], all: &str) {
+    let what = if select.is_empty() { all.to_owned() } else { select.join(" ") };
+    tracing::info!("asked for `{command}`: {what}");
 }
 
 /// A route with a name in it means exactly that tunnel; patterns are for `/v1/up` and `/v1/down`.

@@ -5,8 +5,11 @@
 //! What is served is in `routes.rs`.
 
 use super::routes;
+use crate::accept::AcceptTrouble;
 use crate::claim::{ClaimError, Lock, LockError, own_uid, private_folder};
+use crate::clock;
 use crate::handle::DaemonHandle;
+use crate::log_limit::LogLimit;
 use axum::serve::Listener;
 use std::fs::{self, Permissions};
 use std::io;
@@ -21,8 +24,8 @@ use tracing::{debug, warn};
 /// that does not read makes one slow.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// The pause after a failed accept, so that a lack of descriptors does not become a busy loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Between two lines about others who try to connect; the folder's mode keeps most from trying.
+const STRANGERS: Duration = Duration::from_mins(1);
 
 /// The right to be the daemon of a folder, and the socket in it. Dropping it removes the socket.
 #[derive(Debug)]
@@ -74,7 +77,12 @@ impl Instance {
         let Some(listener) = self.listener.take() else {
             return Ok(());
         };
-        let listener = OwnPeers { listener, ours: own_uid()? };
+        let listener = OwnPeers {
+            listener,
+            ours: own_uid()?,
+            trouble: AcceptTrouble::default(),
+            strangers: LogLimit::new(1, STRANGERS),
+        };
         let router = routes::router(daemon, shutdown.clone());
         let ended = shutdown.clone();
         let serving =
@@ -98,6 +106,8 @@ impl Drop for Instance {
 struct OwnPeers {
     listener: UnixListener,
     ours: u32,
+    trouble: AcceptTrouble,
+    strangers: LogLimit,
 }
 
 impl Listener for OwnPeers {
@@ -109,15 +119,18 @@ impl Listener for OwnPeers {
             let (stream, address) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    warn!(%error, "cannot accept on the socket");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    self.trouble.wait_out(&error).await;
                     continue;
                 }
             };
-            match stream.peer_cred() {
+            self.trouble.over();
+            let who = match stream.peer_cred() {
                 Ok(peer) if peer.uid() == self.ours => return (stream, address),
-                Ok(peer) => warn!(uid = peer.uid(), "refused a connection of another user"),
-                Err(error) => warn!(%error, "refused a connection of an unknown user"),
+                Ok(peer) => format!("user {}", peer.uid()),
+                Err(error) => format!("a user who cannot be told ({error})"),
+            };
+            if let Some(left_out) = self.strangers.pass(clock::now()) {
+                warn!(left_out, "refused a connection of {who}");
             }
         }
     }

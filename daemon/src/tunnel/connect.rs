@@ -203,14 +203,14 @@ impl Connector {
         live.session.terminate().await;
         match self.api().await {
             Ok(api) => self.terminate(api.as_ref(), &live.id).await,
-            Err(down) => tracing::warn!(session = live.id, cause = %down.cause, "the session cannot be terminated now"),
+            Err(down) => tracing::warn!(session = live.id, "the session cannot be terminated now: {}", down.cause),
         }
     }
 
     async fn terminate(&self, api: &dyn SsmApi, id: &str) {
         match timeout(TERMINATE, api.terminate_session(id)).await {
             Ok(Ok(()) | Err(AwsError::NoSuchSession(_))) => self.state.session_ended(id),
-            Ok(Err(error)) => tracing::warn!(session = id, %error, "the session could not be terminated"),
+            Ok(Err(error)) => tracing::warn!(session = id, "the session could not be terminated: {error}"),
             Err(_) => tracing::warn!(session = id, "terminating the session took too long"),
         }
     }

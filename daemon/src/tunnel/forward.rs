@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Span;
 
 /// So many connections of a tunnel may wait at a time, each for as long as `hold` says. A pool of a hundred
 /// that comes back after a sleep fits more than twice; a program that connects in a loop while nothing
@@ -72,6 +73,9 @@ pub(super) struct Shared {
     pub(super) gate: watch::Receiver<Gate>,
     pub(super) news: mpsc::Sender<News>,
     pub(super) gauges: Arc<Gauges>,
+    /// The tunnel's, for what is logged of a connection: their tasks are not in it, which would cost each
+    /// turn of theirs.
+    pub(super) span: Span,
     held: Arc<Semaphore>,
 }
 
@@ -90,7 +94,7 @@ enum Refused {
 
 impl Shared {
     pub(super) fn new(gate: watch::Receiver<Gate>, news: mpsc::Sender<News>, gauges: Arc<Gauges>) -> Self {
-        Self { gate, news, gauges, held: Arc::new(Semaphore::new(HELD_MOST)) }
+        Self { gate, news, gauges, span: Span::none(), held: Arc::new(Semaphore::new(HELD_MOST)) }
     }
 
     async fn tell(&self, news: News) {
@@ -122,12 +126,12 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
             Some(relay::relay(local, stream, &shared.gauges, on_answer).await)
         }
         Err(refused) => {
-            tracing::debug!(?refused, ?hold, "connection reset");
+            tracing::debug!(parent: &shared.span, ?refused, ?hold, "connection reset");
             drop(local);
             None
         }
     };
-    tracing::trace!(?ended, "connection over");
+    tracing::trace!(parent: &shared.span, ?ended, "connection over");
     if ended == Some(Ended::Refused) {
         shared.tell(News::Refused).await;
     }
@@ -149,7 +153,7 @@ async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
                 match session.open_stream().await {
                     Ok(stream) => return Ok(Admitted { stream, _user: user }),
                     // It ended just now; the gate is about to change.
-                    Err(error) => tracing::debug!(%error, "no stream to be had"),
+                    Err(error) => tracing::debug!(parent: &shared.span, %error, "no stream to be had"),
                 }
             }
             (Admission::Hold | Admission::Pass, _) => {}

@@ -7,21 +7,19 @@ use super::forward::{Shared, forward};
 use super::local_stream::LocalStream;
 use super::socket_file::SocketFile;
 use super::turns::Turn;
+use crate::accept::AcceptTrouble;
 use crate::config::LocalAddr;
 use crate::sockets::{self, Holder};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
 use tunnels_api::{Cause, CauseKind};
-
-/// After an error of `accept` (no descriptors left) a pause, or the loop would spin until one is free.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound local address. Dropping it gives the address up and ends the connections.
 #[derive(Debug)]
@@ -53,7 +51,9 @@ impl Listener {
         let turn = Arc::new(turn);
         for socket in sockets {
             let bound = Bound { socket, _turn: Arc::clone(&turn) };
-            accepting.spawn(bound.serve(shared.clone(), connections.clone(), token.clone()));
+            let mut shared = shared.clone();
+            shared.span = Span::current();
+            accepting.spawn(bound.serve(shared, connections.clone(), token.clone()).in_current_span());
         }
         Ok(Self { socket_file, accepting, connections, _cancel: token.drop_guard() })
     }
@@ -76,18 +76,17 @@ struct Bound {
 
 impl Bound {
     async fn serve(self, shared: Shared, connections: TaskTracker, token: CancellationToken) {
+        let mut trouble = AcceptTrouble::default();
         loop {
             match accept(&self.socket).await {
                 Ok(stream) => {
+                    trouble.over();
                     let (shared, token) = (shared.clone(), token.clone());
                     connections.spawn(async move {
                         token.run_until_cancelled(forward(stream, shared)).await;
                     });
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection; trying again");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => trouble.wait_out(&error).await,
             }
         }
     }

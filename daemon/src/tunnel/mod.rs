@@ -22,6 +22,7 @@ mod probe;
 mod publisher;
 mod relay;
 mod socket_file;
+mod state_log;
 mod task;
 mod turns;
 

@@ -1,6 +1,7 @@
 //! A tunnel's entry on the status board: written when something changed that a user would notice.
 
 use super::lifecycle::Lifecycle;
+use super::state_log::{StateLine, StateLog};
 use crate::clock;
 use crate::config::TunnelConfig;
 use crate::status::{Gauges, Slot, StatusBoard};
@@ -18,6 +19,7 @@ pub(super) struct Publisher {
     shown: TunnelStatus,
     /// When the next try that is shown is due.
     retry_at: Option<Instant>,
+    log: StateLog,
 }
 
 impl Publisher {
@@ -26,7 +28,7 @@ impl Publisher {
         let configured = configured(config);
         let shown = TunnelStatus { wanted, ..configured.clone() };
         let slot = board.add(shown.clone(), gauges, clock::now());
-        Self { board, slot, configured, shown, retry_at: None }
+        Self { board, slot, configured, shown, retry_at: None, log: StateLog::new() }
     }
 
     /// The configuration has changed, which shows from the next [`Self::show`] on.
@@ -52,17 +54,11 @@ impl Publisher {
             next.region = Some(region.to_owned());
         }
         let retry_at = lifecycle.retry_at();
+        self.log(&next, retry_at.is_some());
         if next == self.shown && retry_at == self.retry_at {
             return;
         }
         let moved = next.state != self.shown.state;
-        let cause = next.cause.as_ref().map(tracing::field::display);
-        if moved {
-            tracing::info!(from = %self.shown.state, to = %next.state, cause, "state");
-        } else if next.cause.is_some() && next.cause != self.shown.cause {
-            // It may wait in one state for one reason after another; each is told once.
-            tracing::info!(state = %next.state, cause, "waiting");
-        }
         self.shown = TunnelStatus {
             since: if moved { clock::timestamp() } else { next.since },
             retry_at: retry_at.map(|at| clock::timestamp_of(at, clock::now())),
@@ -70,6 +66,14 @@ impl Publisher {
         };
         self.retry_at = retry_at;
         self.board.publish(self.slot, self.shown.clone());
+    }
+
+    fn log(&mut self, next: &TunnelStatus, is_waiting: bool) {
+        match self.log.line(next, is_waiting, clock::now()) {
+            Some(StateLine { text, is_trouble: true }) => tracing::warn!("{text}"),
+            Some(StateLine { text, is_trouble: false }) => tracing::info!("{text}"),
+            None => {}
+        }
     }
 }
 

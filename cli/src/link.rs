@@ -2,6 +2,7 @@
 //!
 //! A command that names a configuration and finds a daemon with another one changes nothing.
 
+use crate::command::version;
 use crate::{output, spawn};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     /// The configuration that was named; none means whichever the daemon has.
     config: Option<PathBuf>,
+    /// Whether to say that the daemon is of another version.
+    notes: bool,
 }
 
 impl Link {
@@ -24,13 +27,19 @@ impl Link {
             .map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()).with_hint(error.hint()))?;
         // The daemon has another working directory.
         let config = config.map(|path| std::path::absolute(&path).unwrap_or(path));
-        Ok(Self { places, client: Client::new(socket), config })
+        Ok(Self { places, client: Client::new(socket), config, notes: true })
+    }
+
+    /// Whether it may say something beside what was asked for: not to a program that reads JSON.
+    pub(crate) fn with_notes(self, notes: bool) -> Self {
+        Self { notes, ..self }
     }
 
     /// A client for the daemon that runs, after a look at whether it is the one that is meant.
     pub(crate) async fn running(&self) -> Result<&Client, ApiError> {
         let daemon = self.client.version().await?;
         self.check_config(&daemon)?;
+        self.note_skew(&daemon);
         Ok(&self.client)
     }
 
@@ -39,6 +48,7 @@ impl Link {
         match self.client.version().await {
             Ok(daemon) => {
                 self.check_config(&daemon)?;
+                self.note_skew(&daemon);
                 if let Some(note) = environment_note(&daemon.aws_environment, &aws_environment(std::env::vars_os())) {
                     output::say(&note);
                 }
@@ -74,6 +84,12 @@ impl Link {
             );
         }
         Err(error)
+    }
+
+    fn note_skew(&self, daemon: &DaemonVersion) {
+        if let Some(note) = version::skew(daemon).filter(|_| self.notes) {
+            output::say(&format!("note: {note}"));
+        }
     }
 
     fn check_config(&self, daemon: &DaemonVersion) -> Result<(), ApiError> {
@@ -170,6 +186,7 @@ mod tests {
             places: Places { runtime_dir: "/r".into(), state_dir: "/s".into() },
             client: Client::new("/r/daemon.sock"),
             config: config.map(PathBuf::from),
+            notes: true,
         };
         let daemon = DaemonVersion {
             version: "0.1.0".into(),

@@ -63,8 +63,7 @@ impl Daemon {
         most_files: Option<u64>,
     ) -> Result<Exit, ApiError> {
         // Before anything is opened: a signal from here on ends it in order.
-        let mut signals = Signals::listen()
-            .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot listen for signals: {error}")))?;
+        let mut signals = Signals::listen()?;
         let connector = SdkConnector::new().map_err(|error| {
             ApiError::new(ErrorCode::Failed, format!("cannot prepare calls to AWS: {error}"))
                 .with_hint("look at AWS_CA_BUNDLE and the proxy variables")

@@ -44,7 +44,7 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
         block_on(async {
-            let link = Link::new(config)?;
+            let link = Link::new(config)?.with_notes(!self.json);
             let client = match link.running().await {
                 Ok(client) => client,
                 Err(error) if error.code == ErrorCode::DaemonUnreachable => {

@@ -26,7 +26,7 @@ pub(crate) struct Ls {
 impl Ls {
     pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
         block_on(async {
-            let link = Link::new(config)?;
+            let link = Link::new(config)?.with_notes(!self.json);
             let client = link.running().await?;
             let Tunnels { mut tunnels, config_error } = client.tunnels().await?;
             let names = link.explained(async { pick(&self.select, &tunnels) }).await?;

@@ -14,6 +14,8 @@ pub(crate) mod up;
 pub(crate) mod version;
 pub(crate) mod wait;
 
+use crate::exit::Exit;
+use crate::signals::Signals;
 use tunnels_api::{ApiError, ErrorCode, Selector, TunnelStatus};
 
 /// Runs a command's future on one thread: nothing here needs more, and it starts fastest.
@@ -37,17 +39,11 @@ fn runtime(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runt
 }
 
 /// Waits for ctrl-C or a request to end; says which.
-async fn interrupted() -> crate::exit::Exit {
-    use crate::exit::Exit;
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without a handler SIGTERM ends the process anyway.
-        let _ = tokio::signal::ctrl_c().await;
-        return Exit::Interrupted;
-    };
-    tokio::select! {
-        _ = terminate.recv() => Exit::Terminated,
-        _ = tokio::signal::ctrl_c() => Exit::Interrupted,
+async fn interrupted() -> Exit {
+    match Signals::listen() {
+        Ok(mut signals) => signals.next().await,
+        // Without a handler they end the process anyway.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Status {
 impl Status {
     pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
         block_on(async {
-            let link = Link::new(config)?;
+            let link = Link::new(config)?.with_notes(!self.json);
             let client = link.running().await?;
             let tunnel = link.explained(client.tunnel(&self.name)).await?;
             if self.json {

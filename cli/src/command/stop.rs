@@ -26,7 +26,7 @@ pub(crate) struct Stop {
 impl Stop {
     pub(crate) fn run(self, config: Option<PathBuf>) -> Result<Exit, ApiError> {
         block_on(async {
-            let link = Link::new(config)?;
+            let link = Link::new(config)?.with_notes(false);
             let client = match link.running().await {
                 Ok(client) => client,
                 // What was asked for is so already; only a daemon that hangs is an error.

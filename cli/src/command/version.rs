@@ -6,13 +6,36 @@ use crate::link::Link;
 use crate::output;
 use clap::Args;
 use std::fmt::Write as _;
-use tunnels_api::{ApiError, Version as Versions};
+use tunnels_api::{ApiError, DaemonVersion, Version as Versions};
 
+/// What stands for a commit that is not known.
+const UNKNOWN: &str = "unknown";
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The commit that this program was built from, where known.
 pub(crate) fn commit() -> Option<String> {
-    Some(env!("TUNNELS_COMMIT")).filter(|commit| *commit != "unknown").map(str::to_owned)
+    Some(env!("TUNNELS_COMMIT")).filter(|commit| *commit != UNKNOWN).map(str::to_owned)
+}
+
+/// What to say of a daemon that was not made from what this program was.
+pub(crate) fn skew(daemon: &DaemonVersion) -> Option<String> {
+    skew_between(VERSION, commit().as_deref(), daemon)
+}
+
+fn skew_between(version: &str, commit: Option<&str>, daemon: &DaemonVersion) -> Option<String> {
+    let other_commit = matches!((commit, &daemon.commit), (Some(ours), Some(theirs)) if ours != theirs);
+    if version == daemon.version && !other_commit {
+        return None;
+    }
+    let named = |version: &str, commit: Option<&str>| match commit {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version.to_owned(),
+    };
+    Some(format!(
+        "the running daemon is {}, and this command {}; to put this version in its place: tunnels stop && tunnels up",
+        named(&daemon.version, daemon.commit.as_deref()),
+        named(version, commit),
+    ))
 }
 
 #[derive(Debug, Clone, Args)]
@@ -47,9 +70,11 @@ fn describe(versions: &Versions) -> String {
         text.push_str("no daemon is running\n");
         return text;
     };
-    let _ = writeln!(text, "daemon  {} (pid {}, {})", daemon.version, daemon.pid, daemon.socket);
-    if daemon.version != versions.version {
-        text.push_str("they differ: `tunnels stop && tunnels up` starts this version\n");
+    let commit = daemon.commit.as_deref().unwrap_or(UNKNOWN);
+    let _ = writeln!(text, "daemon  {} ({commit}), pid {}, {}", daemon.version, daemon.pid, daemon.socket);
+    let ours = Some(&*versions.commit).filter(|commit| *commit != UNKNOWN);
+    if skew_between(&versions.version, ours, daemon).is_some() {
+        text.push_str("they differ; to put this version in its place: tunnels stop && tunnels up\n");
     }
     text
 }
@@ -64,6 +89,20 @@ mod tests {
         assert_eq!(describe(&versions), "tunnels 0.2.0 (abc)\nno daemon is running\n");
         versions.daemon = serde_json::from_str(r#"{"version":"0.1.0","pid":7,"socket":"/d.sock"}"#).unwrap();
         let text = describe(&versions);
-        assert!(text.contains("daemon  0.1.0 (pid 7, /d.sock)\nthey differ"), "{text}");
+        assert!(text.contains("daemon  0.1.0 (unknown), pid 7, /d.sock\nthey differ"), "{text}");
+    }
+
+    #[test]
+    fn a_daemon_of_another_version_or_commit_is_told_with_the_mend() {
+        let daemon = |version: &str, commit: Option<&str>| DaemonVersion {
+            commit: commit.map(str::to_owned),
+            ..serde_json::from_value(serde_json::json!({"version": version, "pid": 7, "socket": "/d.sock"})).unwrap()
+        };
+        let skew = |theirs: &DaemonVersion| skew_between("0.2.0", Some("abc"), theirs);
+        assert_eq!(skew(&daemon("0.2.0", Some("abc"))), None);
+        assert_eq!(skew(&daemon("0.2.0", None)), None, "nobody knows");
+        let text = skew(&daemon("0.2.0", Some("def"))).unwrap();
+        assert!(text.starts_with("the running daemon is 0.2.0 (def), and this command 0.2.0 (abc)"), "{text}");
+        assert!(skew(&daemon("0.1.0", None)).unwrap().ends_with("tunnels stop && tunnels up"));
     }
 }

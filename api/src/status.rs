@@ -224,6 +224,9 @@ pub struct TunnelStatus {
     pub cause: Option<Cause>,
     /// The address to paste: `127.0.0.1:15432`, or `unix:/path`.
     pub local: String,
+    /// Whether other machines can reach `local`.
+    #[serde(default)]
+    pub exposed: bool,
     /// `host:port`, or `:port` for a port of the target itself.
     pub remote: String,
     /// The managed node that carries it, or the candidates' description while none does.
@@ -235,6 +238,10 @@ pub struct TunnelStatus {
     /// The AWS region, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// How `ready` is established, which is also what is likely to answer there: `postgres`, `mysql`, `redis`,
+    /// `tls`, `http`, `tcp` or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
     /// The tunnel's labels, without `@`.
     #[serde(default)]
     pub groups: Vec<String>,

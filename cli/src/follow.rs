@@ -1,19 +1,27 @@
 //! Follows tunnels until they are where they should be, or never will be.
 //!
 //! Subscribe first, then send the command, then wait: so no step is missed. Used by every command
-//! that waits; what a verdict means for the exit code is `Ending`'s.
+//! that waits, and tells meanwhile how it goes; what a verdict means for the exit code is `Ending`'s.
 
 use crate::exit::Exit;
 use crate::output;
 use std::collections::BTreeSet;
+use std::io::Stderr;
 use std::time::Duration;
-use tokio::time::Instant;
-use tunnels_api::{ApiError, Client, DaemonEvent, ErrorCode, Events, TargetState, TunnelState, TunnelStatus};
-use tunnels_tui::model::Model;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tunnels_api::{
+    ApiError, Client, DaemonEvent, ErrorCode, Events, TargetState, Timestamp, TunnelState, TunnelStatus,
+};
+use tunnels_tui::model::{Change, Model};
+use tunnels_tui::progress::{self, Progress};
+use tunnels_tui::text;
 
 /// A tunnel that had failed before the command, and says nothing new for so long after it, is taken
 /// at its word: the daemon has long handled the command by then.
 const STALE: Duration = Duration::from_millis(300);
+
+/// So many names are listed in an error; more are counted.
+const MOST_NAMES: usize = 8;
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +106,7 @@ impl Ending {
             (_, [name]) => format!("tunnels status {name}"),
             _ => "tunnels ls".to_owned(),
         };
-        Err(ApiError::new(code, format!("{} {what}", names.join(", "))).with_hint(hint))
+        Err(ApiError::new(code, format!("{} {what}", text::names(&names, MOST_NAMES))).with_hint(hint))
     }
 }
 
@@ -111,13 +119,19 @@ pub(crate) struct Follower {
     heard: BTreeSet<String>,
     /// Whether a tunnel that was ready at the subscription counts as ready without further news.
     ready_counts: bool,
+    progress: Progress<Stderr>,
 }
 
 impl Follower {
     /// Subscribes; what there is now counts as old news.
     pub(crate) async fn subscribe(client: &Client) -> Result<Self, ApiError> {
-        let mut follower =
-            Self { events: client.events().await?, model: Model::new(&[]), heard: BTreeSet::new(), ready_counts: true };
+        let mut follower = Self {
+            events: client.events().await?,
+            model: Model::new(&[]),
+            heard: BTreeSet::new(),
+            ready_counts: true,
+            progress: output::progress(),
+        };
         let snapshot = follower.hear().await?;
         follower.model.apply(snapshot);
         Ok(follower)
@@ -126,6 +140,11 @@ impl Follower {
     /// All tunnels as they are now.
     pub(crate) fn tunnels(&self) -> &[TunnelStatus] {
         self.model.tunnels()
+    }
+
+    /// The report of the last edit of the configuration, if that was rejected.
+    pub(crate) fn config_error(&self) -> Option<&str> {
+        self.model.config_error()
     }
 
     /// Takes what is known now for current: for a wait without a command before it.
@@ -149,23 +168,30 @@ impl Follower {
         let start = Instant::now();
         // A limit beyond what the clock can count is none.
         let deadline = start.checked_add(limit);
+        let mut frames = interval_at(start + progress::FRAME, progress::FRAME);
+        frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let stale_counts = start.elapsed() >= STALE;
             if let Some(ending) = self.ending(names, goal, at_trouble, stale_counts) {
+                self.progress.clear();
                 return Ok(ending);
             }
             let stale_at = (!stale_counts).then(|| start + STALE);
             let wake = [deadline, stale_at].into_iter().flatten().min();
-            let event = tokio::select! {
-                event = self.hear() => event?,
+            // All arms are cancel-safe: an event that was read is returned in the same poll.
+            tokio::select! {
+                event = self.hear() => {
+                    let event = event?;
+                    self.take(event, names);
+                }
+                _ = frames.tick() => self.tick(names, start.elapsed()),
                 () = sleep_until(wake) => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        self.progress.clear();
                         return Ok(self.out_of_time(names, goal));
                     }
-                    continue;
                 }
-            };
-            self.take(event, names);
+            }
         }
     }
 
@@ -173,11 +199,26 @@ impl Follower {
     pub(crate) async fn tell(&mut self, names: &[String]) -> Result<(), ApiError> {
         loop {
             let event = self.hear().await?;
-            self.take(event, names);
+            for change in self.apply(event, names) {
+                output::say(tunnels_tui::live::line(&change, Timestamp::now()).trim_end());
+            }
         }
     }
 
+    fn tick(&mut self, names: &[String], waited: Duration) {
+        let tunnels: Vec<&TunnelStatus> =
+            self.model.tunnels().iter().filter(|tunnel| names.contains(&tunnel.name)).collect();
+        self.progress.tick(&tunnels, waited, Timestamp::now());
+    }
+
     fn take(&mut self, event: DaemonEvent, names: &[String]) {
+        for change in self.apply(event, names) {
+            self.progress.changed(&change);
+        }
+    }
+
+    /// What an event changed of `names`.
+    fn apply(&mut self, event: DaemonEvent, names: &[String]) -> Vec<Change> {
         match &event {
             DaemonEvent::TunnelChanged { tunnel } => {
                 self.heard.insert(tunnel.name.clone());
@@ -187,11 +228,9 @@ impl Follower {
             }
             _ => {}
         }
-        for change in self.model.apply(event) {
-            if names.contains(&change.name) {
-                output::say(&progress(&change));
-            }
-        }
+        let mut changes = self.model.apply(event);
+        changes.retain(|change| names.contains(&change.name));
+        changes
     }
 
     async fn hear(&mut self) -> Result<DaemonEvent, ApiError> {
@@ -252,15 +291,6 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// A change as a line of progress.
-fn progress(change: &tunnels_tui::model::Change) -> String {
-    let state = change.to.map_or("removed", TunnelState::as_str);
-    match &change.cause {
-        Some(cause) => format!("{}: {state} ({cause})", change.name),
-        None => format!("{}: {state}", change.name),
     }
 }
 

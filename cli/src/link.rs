@@ -2,11 +2,11 @@
 //!
 //! A command that names a configuration and finds a daemon with another one changes nothing.
 
-use crate::command::version;
+use crate::command::{config as configuration, version};
 use crate::{output, spawn};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tunnels_api::{ApiError, Client, DaemonVersion, ErrorCode, Places, aws_environment};
+use tunnels_api::{ApiError, Client, ClientError, DaemonVersion, ErrorCode, Places, aws_environment};
 
 /// Where the daemon is, and which configuration the user means.
 #[derive(Debug)]
@@ -37,10 +37,25 @@ impl Link {
 
     /// A client for the daemon that runs, after a look at whether it is the one that is meant.
     pub(crate) async fn running(&self) -> Result<&Client, ApiError> {
-        let daemon = self.client.version().await?;
+        let daemon = self.client.version().await.map_err(|error| self.without_daemon(error))?;
         self.check_config(&daemon)?;
         self.note_skew(&daemon);
         Ok(&self.client)
+    }
+
+    /// Where no daemon runs because there is nothing yet that it could run with, the first step is another.
+    fn without_daemon(&self, error: ClientError) -> ApiError {
+        let is_unreachable = error.is_unreachable();
+        let error = ApiError::from(error);
+        match configuration::find(self.config.as_deref()).and_then(|path| configuration::must_exist(&path)) {
+            Err(missing) if is_unreachable => match missing.hint {
+                Some(hint) => {
+                    ApiError::new(error.code, format!("{}, and {}", error.message, missing.message)).with_hint(hint)
+                }
+                None => error,
+            },
+            _ => error,
+        }
     }
 
     /// The same, starting a daemon if none runs; says so if it has other AWS variables than we do.

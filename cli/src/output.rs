@@ -6,7 +6,8 @@
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
 use tunnels_api::{ApiError, ErrorBody, ErrorCode};
-use tunnels_tui::table::Look;
+use tunnels_tui::progress::Progress;
+use tunnels_tui::style::Look;
 
 /// Prints a result.
 pub(crate) fn print(text: &str) -> Result<(), ApiError> {
@@ -57,7 +58,7 @@ pub(crate) fn print_error(error: &ApiError, json: bool) {
     }
 }
 
-/// How a table on standard output is to look.
+/// How a view on standard output is to look.
 pub(crate) fn look() -> Look {
     let out = io::stdout();
     Look {
@@ -74,7 +75,19 @@ pub(crate) fn log_look(stream: &impl anstream::stream::RawStream) -> tunnels_tui
     }
 }
 
-/// Whether somebody looks at standard output.
-pub(crate) fn is_terminal() -> bool {
-    io::stdout().is_terminal()
+/// Progress on standard error: in place where somebody looks at it.
+pub(crate) fn progress() -> Progress<io::Stderr> {
+    let err = io::stderr();
+    let color = anstream::AutoStream::choice(&err) != anstream::ColorChoice::Never;
+    if err.is_terminal() && moves_its_cursor() { Progress::in_place(err, color) } else { Progress::lines(err) }
+}
+
+/// Whether standard output is a terminal that can be drawn on.
+pub(crate) fn is_screen() -> bool {
+    io::stdout().is_terminal() && moves_its_cursor()
+}
+
+/// `TERM=dumb` is what editors and recorders of sessions say that show escape codes as they are.
+fn moves_its_cursor() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }

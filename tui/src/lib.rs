@@ -1,14 +1,28 @@
 //! What a person sees of the tunnels on a terminal.
 //!
-//! `conn` listens to the daemon and reconnects by itself, `model` holds everything that is shown,
-//! `table`, `log` and `units` turn it into text, and `live` keeps a table on the screen up to date. The
-//! crate knows the daemon through `tunnels-api` only: it has no path to AWS or to the protocol.
+//! `conn` listens to the daemon and reconnects by itself, and `model` holds everything that is shown. Pure
+//! modules turn that into text: `table` the rows (with `layout`, which decides what there is room for),
+//! `notes` what is said below them, `list` both together, `detail` one tunnel, `progress` what a command
+//! waits for, `log` the daemon's lines; `words`, `units`, `text` and `style` are their vocabulary. `live` and
+//! `region` draw on a terminal. The crate knows the daemon through `tunnels-api` only: it has no path to AWS
+//! or to the protocol.
 
 #![warn(missing_docs)]
 
 pub mod conn;
+pub mod detail;
+#[cfg(test)]
+mod fixture;
+mod layout;
+pub mod list;
 pub mod live;
 pub mod log;
 pub mod model;
+pub mod notes;
+pub mod progress;
+mod region;
+pub mod style;
 pub mod table;
+pub mod text;
 pub mod units;
+pub mod words;

@@ -1,56 +1,105 @@
-//! The table kept up to date: redrawn in place on a terminal, a line for each change elsewhere.
+//! The list kept up to date: redrawn in place on a terminal, a line for each change elsewhere.
 //!
 //! States come from the event stream, so that no step is missed; figures are asked for once a second,
 //! because the daemon does not send an event for every byte. Owns the terminal's alternate screen
 //! while it runs.
 
 use crate::conn::{Connection, News};
+use crate::list;
 use crate::model::{Change, Model};
-use crate::table::{self, Look};
+use crate::style::{BOLD, Look, RED};
+use crate::{text, words};
 use crossterm::{cursor, queue, terminal};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
-use tokio::time::MissedTickBehavior;
-use tunnels_api::{Client, Timestamp, Tunnels};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior};
+use tunnels_api::{Client, DaemonEvent, Timestamp, Tunnels};
 
 /// As often as the daemon computes its rates.
 const REFRESH: Duration = Duration::from_secs(1);
+/// Nobody reads faster: a hundred tunnels that come up at once are not worth a hundred frames.
+const SHORTEST_FRAME: Duration = Duration::from_millis(50);
 
-/// Redraws the table until the future is dropped or the output breaks.
+/// Redraws the list until the future is dropped or the output breaks.
 ///
 /// # Errors
 /// What the terminal says when it cannot be written to.
 pub async fn screen(client: Client, select: &[String], color: bool) -> io::Result<()> {
     let mut connection = Connection::new(client.clone());
-    let mut model = Model::new(select);
+    let mut view = View { model: Model::new(select), lost: None };
     let mut screen = Screen::enter()?;
+    let mut resized = signal(SignalKind::window_change())?;
     let mut refresh = tokio::time::interval(REFRESH);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut lost = false;
+    // When what has changed is to be on the screen.
+    let mut due = Some(Instant::now());
     loop {
-        // Both arms are cancel-safe: a tick, and `Connection::next`, which says so.
+        // All arms are cancel-safe: ticks, signals, and `Connection::next`, which says so.
         tokio::select! {
-            news = connection.next() => match news {
-                News::Event(event) => {
-                    lost = false;
-                    model.apply(event);
-                }
-                News::Lost(_) => lost = true,
-            },
+            news = connection.next() => {
+                view.take(news, Timestamp::now());
+                due = due.or_else(|| Some(Instant::now() + SHORTEST_FRAME));
+            }
             _ = refresh.tick() => {
-                if !lost && let Ok(Tunnels { tunnels, .. }) = client.tunnels().await {
-                    model.replace(tunnels);
+                if view.lost.is_none() && let Ok(tunnels) = client.tunnels().await {
+                    view.model.replace_all(tunnels);
                 }
+                due = Some(Instant::now());
+            }
+            _ = resized.recv() => due = Some(Instant::now()),
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                due = None;
+                let (width, height) = terminal::size().unwrap_or((80, 24));
+                let look = Look { color, width: Some(width) };
+                screen.draw(&view.frame(Timestamp::now(), look, usize::from(height)))?;
             }
         }
-        let (width, height) = terminal::size().unwrap_or((80, 24));
-        let look = Look { color, width: Some(width) };
-        let mut text = table::render(model.tunnels(), Timestamp::now(), look);
-        if lost {
-            text.push_str("\nthe daemon does not answer; trying again\n");
+    }
+}
+
+/// What the screen shows.
+struct View {
+    model: Model,
+    /// Since when the daemon cannot be heard.
+    lost: Option<Timestamp>,
+}
+
+impl View {
+    fn take(&mut self, news: News, now: Timestamp) {
+        match news {
+            News::Event(event) => {
+                self.lost = None;
+                self.model.apply(event);
+            }
+            News::Lost(_) => self.lost = self.lost.or(Some(now)),
         }
-        screen.draw(&text, height)?;
+    }
+
+    /// A line of what there is, the list, and nothing that would need a line more than there are.
+    fn frame(&self, now: Timestamp, look: Look, height: usize) -> Vec<String> {
+        let tunnels = self.model.tunnels();
+        let count = match tunnels.len() {
+            1 => "1 tunnel".to_owned(),
+            count => format!("{count} tunnels"),
+        };
+        let summary = words::summary(tunnels.iter());
+        let head = match self.lost {
+            Some(since) => {
+                let span = crate::units::ago(since, now);
+                look.paint(RED, &format!("no daemon answers for {span}; below is what it said last"))
+            }
+            None if tunnels.is_empty() => look.paint(BOLD, "no tunnels"),
+            None => look.paint(BOLD, &text::cut(&format!("{count}: {summary}"), look.columns())),
+        };
+        let mut lines = vec![head, String::new()];
+        if !tunnels.is_empty() {
+            let room = height.saturating_sub(lines.len());
+            lines.extend(list::frame(tunnels, self.model.config_error(), now, look, room));
+        }
+        lines.truncate(height);
+        lines
     }
 }
 
@@ -66,6 +115,9 @@ pub async fn lines(client: Client, select: &[String], out: &mut impl Write) -> i
         match connection.next().await {
             News::Event(event) => {
                 lost = false;
+                if let Some(line) = config_line(&event, Timestamp::now()) {
+                    out.write_all(line.as_bytes())?;
+                }
                 for change in model.apply(event) {
                     out.write_all(line(&change, Timestamp::now()).as_bytes())?;
                 }
@@ -92,7 +144,8 @@ pub async fn json_lines(client: Client, select: &[String], out: &mut impl Write)
         if let News::Event(event) = connection.next().await
             && !model.apply(event).is_empty()
         {
-            let tunnels = Tunnels { tunnels: model.tunnels().to_vec(), config_error: None };
+            let config_error = model.config_error().map(str::to_owned);
+            let tunnels = Tunnels { tunnels: model.tunnels().to_vec(), config_error };
             writeln!(out, "{}", serde_json::to_string(&tunnels)?)?;
             out.flush()?;
         }
@@ -107,12 +160,24 @@ pub fn terminal_width() -> Option<u16> {
 /// A change as one line: time, name, state, cause.
 pub fn line(change: &Change, now: Timestamp) -> String {
     let state = change.to.map_or("removed", tunnels_api::TunnelState::as_str);
-    let mut line = format!("{now:.3}  {}  {state}", change.name);
+    let mut line = format!("{now:.3}  {}  {state}", text::clean(&change.name));
     if let Some(cause) = &change.cause {
-        let _ = write!(line, "  {}", cause.text);
+        let _ = write!(line, "  {}", text::clean(&cause.text));
     }
     line.push('\n');
     line
+}
+
+/// News of the configuration as one line, if that is what the event is.
+fn config_line(event: &DaemonEvent, now: Timestamp) -> Option<String> {
+    let said = match event {
+        DaemonEvent::ConfigReloaded => "the edited configuration is in force",
+        DaemonEvent::ConfigRejected { .. } | DaemonEvent::Snapshot { config_error: Some(_), .. } => {
+            "the edited configuration is not valid, and the one before it stays in force: `tunnels config check`"
+        }
+        _ => return None,
+    };
+    Some(format!("{now:.3}  {said}\n"))
 }
 
 /// The alternate screen; dropping it brings back what was there before.
@@ -130,16 +195,16 @@ impl Screen {
     }
 
     /// Draws over what is there, without clearing first: that would flicker.
-    fn draw(&mut self, text: &str, height: u16) -> io::Result<()> {
-        queue!(self.out, cursor::MoveTo(0, 0))?;
-        for (row, line) in text.lines().take(usize::from(height)).enumerate() {
+    fn draw(&mut self, lines: &[String]) -> io::Result<()> {
+        queue!(self.out, terminal::BeginSynchronizedUpdate, cursor::MoveTo(0, 0))?;
+        for (row, line) in lines.iter().enumerate() {
             if row > 0 {
                 write!(self.out, "\r\n")?;
             }
             write!(self.out, "{line}")?;
             queue!(self.out, terminal::Clear(terminal::ClearType::UntilNewLine))?;
         }
-        queue!(self.out, terminal::Clear(terminal::ClearType::FromCursorDown))?;
+        queue!(self.out, terminal::Clear(terminal::ClearType::FromCursorDown), terminal::EndSynchronizedUpdate)?;
         self.out.flush()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: news in, changes out. Drawing is `table`'s, listening is `conn`'s.
 
-use tunnels_api::{Cause, DaemonEvent, Selector, TunnelState, TunnelStatus};
+use tunnels_api::{Cause, DaemonEvent, Selector, TunnelState, TunnelStatus, Tunnels};
 
 /// The tunnels a view is about, and whether the daemon can be heard.
 #[derive(Debug, Default)]
@@ -10,6 +10,7 @@ pub struct Model {
     /// What is shown of all tunnels; none means all.
     selectors: Vec<Selector>,
     tunnels: Vec<TunnelStatus>,
+    config_error: Option<String>,
 }
 
 /// A tunnel that went from one state to another, or is new.
@@ -29,7 +30,12 @@ impl Model {
     /// A model of the tunnels that `select` picks; nothing selected means all.
     pub fn new(select: &[String]) -> Self {
         let selectors = select.iter().map(|text| text.parse().unwrap_or_else(|never| match never {})).collect();
-        Self { selectors, tunnels: Vec::new() }
+        Self { selectors, tunnels: Vec::new(), config_error: None }
+    }
+
+    /// The report of the last edit of the configuration, if that was rejected.
+    pub fn config_error(&self) -> Option<&str> {
+        self.config_error.as_deref()
     }
 
     /// The tunnels to show, in the order of the configuration.
@@ -40,11 +46,25 @@ impl Model {
     /// Takes a piece of news; returns the tunnels whose state it changed.
     pub fn apply(&mut self, event: DaemonEvent) -> Vec<Change> {
         match event {
-            DaemonEvent::Snapshot { tunnels, .. } => self.replace(tunnels),
+            DaemonEvent::Snapshot { tunnels, config_error } => self.replace_all(Tunnels { tunnels, config_error }),
             DaemonEvent::TunnelChanged { tunnel } => self.put(tunnel).into_iter().collect(),
             DaemonEvent::TunnelRemoved { name } => self.remove(&name).into_iter().collect(),
+            DaemonEvent::ConfigRejected { report } => {
+                self.config_error = Some(report);
+                Vec::new()
+            }
+            DaemonEvent::ConfigReloaded => {
+                self.config_error = None;
+                Vec::new()
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// Takes a full answer of the daemon.
+    pub fn replace_all(&mut self, answer: Tunnels) -> Vec<Change> {
+        self.config_error = answer.config_error;
+        self.replace(answer.tunnels)
     }
 
     /// Takes a full list, as a snapshot or a poll for fresh figures gives it.
@@ -100,7 +120,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::tests::status;
+    use crate::fixture::status;
     use tunnels_api::CauseKind;
 
     fn snapshot(states: &[(&str, TunnelState)]) -> DaemonEvent {

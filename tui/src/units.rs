@@ -46,6 +46,13 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     span(now.duration_since(then).try_into().unwrap_or_default())
 }
 
+/// How long until `then`, in whole seconds and rounded up: "in 0s" would be over.
+pub fn until(then: Timestamp, now: Timestamp) -> String {
+    let left = Duration::try_from(then.duration_since(now)).unwrap_or_default();
+    let seconds = left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+    span(Duration::from_secs(seconds))
+}
+
 /// Milliseconds: `0.35 ms`, `1.2 ms`, `48 ms`, `-` where none was measured.
 pub fn round_trip(millis: Option<f64>) -> String {
     match millis {
@@ -96,6 +103,15 @@ mod tests {
         let now: Timestamp = "2026-11-21T06:01:15Z".parse().unwrap();
         assert_eq!(ago(then, now), "1m 5s");
         assert_eq!(ago(now, then), "0s");
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_up() {
+        let now: Timestamp = "2026-11-21T06:00:00Z".parse().unwrap();
+        for (then, text) in [("00.020", "1s"), ("04", "4s"), ("04.001", "5s")] {
+            assert_eq!(until(format!("2026-11-21T06:00:{then}Z").parse().unwrap(), now), text);
+        }
+        assert_eq!(until(now, now), "0s");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Config {
 }
 
 /// The configuration file that is meant.
-pub(super) fn find(named: Option<&Path>) -> Result<PathBuf, ApiError> {
+pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, ApiError> {
     config::find(named).ok_or_else(|| {
         ApiError::new(ErrorCode::ConfigInvalid, "there is no home directory to look for a configuration in")
             .with_hint("name one with --config or TUNNELS_CONFIG")
@@ -57,7 +57,7 @@ const FIRST_STEPS: &str = "create it, for example with
   or name another file with --config or TUNNELS_CONFIG; `tunnels sim` is for a try without AWS";
 
 /// Says how to begin when there is no configuration yet.
-pub(super) fn must_exist(path: &Path) -> Result<(), ApiError> {
+pub(crate) fn must_exist(path: &Path) -> Result<(), ApiError> {
     if path.exists() {
         return Ok(());
     }

@@ -7,8 +7,8 @@ use crate::output;
 use clap::Args;
 use std::io;
 use std::path::PathBuf;
-use tunnels_api::{ApiError, Client, Timestamp, Tunnels};
-use tunnels_tui::{live, table};
+use tunnels_api::{ApiError, Client, TargetState, Timestamp, TunnelState, TunnelStatus, Tunnels};
+use tunnels_tui::{list, live};
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Ls {
@@ -42,7 +42,10 @@ impl Ls {
             if self.json {
                 output::print_json(&Tunnels { tunnels, config_error })?;
             } else {
-                output::print(&table::render(&tunnels, Timestamp::now(), output::look()))?;
+                output::print(&list::render(&tunnels, config_error.as_deref(), Timestamp::now(), output::look()))?;
+                if let Some(step) = first_step(&tunnels) {
+                    output::say(step);
+                }
             }
             Ok(Exit::Done)
         })
@@ -51,10 +54,19 @@ impl Ls {
     async fn keep_watching(&self, client: Client) -> io::Result<()> {
         if self.json {
             live::json_lines(client, &self.select, &mut io::stdout()).await
-        } else if output::is_terminal() {
+        } else if output::is_screen() {
             live::screen(client, &self.select, output::look().color).await
         } else {
             live::lines(client, &self.select, &mut io::stdout()).await
         }
     }
+}
+
+/// What somebody does who finds nothing here.
+fn first_step(tunnels: &[TunnelStatus]) -> Option<&'static str> {
+    if tunnels.is_empty() {
+        return Some("the configuration has no tunnels: `tunnels config path` says where to write the first");
+    }
+    let is_idle = |tunnel: &TunnelStatus| tunnel.state == TunnelState::Down && tunnel.wanted == TargetState::Down;
+    tunnels.iter().all(is_idle).then_some("all are down: `tunnels up` brings them up")
 }

@@ -8,10 +8,14 @@ use crate::{duration, output, protection};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
-use tunnels_api::{ApiError, Client, SelectRequest, Timestamp};
+use tunnels_api::{ApiError, Client, ErrorCode, SelectRequest, Timestamp, TunnelState, TunnelStatus};
+use tunnels_tui::{list, text};
 
 /// Without `--wait`, how long to look whether it works out; what still opens then counts as done.
 const GLANCE: Duration = Duration::from_secs(2);
+
+/// So many names are listed in a line; more are counted.
+const MOST_NAMES: usize = 4;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Up {
@@ -59,7 +63,7 @@ impl Up {
                 return Ok(Exit::Done);
             }
             if self.attach {
-                return attach(client, &mut follower, &names).await;
+                return attach(client, &mut follower, &names, self.wait).await;
             }
             bring_up(&mut follower, &names, self.wait).await
         })
@@ -85,19 +89,53 @@ pub(super) async fn bring_up(
     ending.into_exit(Goal::Up, limit)
 }
 
+/// The addresses to paste, and what became of those that have none yet.
 fn show(follower: &Follower, names: &[String]) -> Result<(), ApiError> {
     let picked: Vec<_> = follower.tunnels().iter().filter(|tunnel| names.contains(&tunnel.name)).cloned().collect();
-    output::print(&tunnels_tui::table::render(&picked, Timestamp::now(), output::look()))
+    output::print(&list::render(&picked, follower.config_error(), Timestamp::now(), output::look()))?;
+    let opening: Vec<&str> = picked.iter().filter(|tunnel| is_opening(tunnel)).map(|t| t.name.as_str()).collect();
+    if !opening.is_empty() {
+        let verb = if opening.len() == 1 { "is" } else { "are" };
+        let names = text::names(&opening, MOST_NAMES);
+        output::say(&format!("{names} {verb} still being opened: `tunnels ls --watch` shows what comes of it"));
+    }
+    Ok(())
 }
 
-async fn attach(client: &Client, follower: &mut Follower, names: &[String]) -> Result<Exit, ApiError> {
-    show(follower, names)?;
-    let exit = tokio::select! {
-        exit = interrupted() => exit,
-        told = follower.tell(names) => return told.map(|()| Exit::Done),
+/// On its way with nothing to be said against it; the list names the trouble of others.
+fn is_opening(tunnel: &TunnelStatus) -> bool {
+    tunnel.state == TunnelState::Connecting && tunnel.cause.is_none()
+}
+
+/// Stays until a signal, and takes down what it brought up. With `--wait` it ends too if they do not come up.
+async fn attach(
+    client: &Client,
+    follower: &mut Follower,
+    names: &[String],
+    wait: Option<Duration>,
+) -> Result<Exit, ApiError> {
+    let outcome = tokio::select! {
+        exit = interrupted() => Ok(exit),
+        stayed = stay(follower, names, wait) => match stayed {
+            // Without a daemon there is nothing left to take down.
+            Err(error) if error.code == ErrorCode::DaemonUnreachable => return Err(error),
+            stayed => stayed,
+        },
     };
     client.down(names).await?;
-    let goal = Goal::State(tunnels_api::TunnelState::Down);
+    let goal = Goal::State(TunnelState::Down);
     follower.until(names, goal, AtTrouble::GoOn, super::down::LIMIT).await?;
-    Ok(exit)
+    outcome
+}
+
+async fn stay(follower: &mut Follower, names: &[String], wait: Option<Duration>) -> Result<Exit, ApiError> {
+    match bring_up(follower, names, wait).await {
+        // Somebody is there to see it, and may mend it.
+        Err(error) if wait.is_none() && error.code != ErrorCode::DaemonUnreachable => {
+            output::print_error(&error, false)
+        }
+        brought => drop(brought?),
+    }
+    output::say("attached: ctrl-C takes them down");
+    follower.tell(names).await.map(|()| Exit::Done)
 }

@@ -168,6 +168,20 @@ pub enum Probe {
     None,
 }
 
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Redis => "redis",
+            Self::Tls => "tls",
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::None => "none",
+        })
+    }
+}
+
 impl Probe {
     /// What `auto` means for a remote port.
     pub fn guess(port: u16) -> Self {

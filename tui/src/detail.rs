@@ -1,0 +1,150 @@
+//! Everything about one tunnel: `tunnels status NAME`.
+//!
+//! Pure: a status and a time in, text out. Sections of `label  value` lines; what is not known is left out.
+
+use crate::notes;
+use crate::style::{self, BOLD, DIM, Look, PLAIN, RED};
+use crate::{text, units, words};
+use anstyle::Style;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
+
+/// Labels stand in a column of this width.
+const LABEL: usize = 12;
+
+/// Renders it; ends with a newline.
+pub fn render(tunnel: &TunnelStatus, now: Timestamp, look: Look) -> String {
+    let mut page = Page { look, text: String::new() };
+    page.text.push_str(&look.paint(style::of_name(tunnel), &text::clean(&tunnel.name)));
+    page.text.push('\n');
+    state(&mut page, tunnel, now);
+    way(&mut page, tunnel);
+    traffic(&mut page, tunnel);
+    page.text
+}
+
+struct Page {
+    look: Look,
+    text: String,
+}
+
+impl Page {
+    fn section(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A label and its value, wrapped beside it.
+    fn line(&mut self, label: &str, value: &str) {
+        self.styled(label, value, PLAIN);
+    }
+
+    fn styled(&mut self, label: &str, value: &str, style: Style) {
+        let room = self.look.columns().saturating_sub(2 + LABEL).max(20);
+        let mut label = self.look.paint(DIM, &text::pad(label, LABEL));
+        for line in text::wrap(&text::clean(value), room) {
+            let line = format!("  {label}{}", self.look.paint(style, &line));
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+            label = " ".repeat(LABEL);
+        }
+    }
+}
+
+/// What it is, why, and what can be done about it.
+fn state(page: &mut Page, tunnel: &TunnelStatus, now: Timestamp) {
+    let resuming = match tunnel.sessions_resuming {
+        0 => String::new(),
+        some if tunnel.state == TunnelState::Ready => format!(" · {some} of {} resuming", tunnel.sessions),
+        _ => String::new(),
+    };
+    let state = format!("{}{resuming}", tunnel.state);
+    page.styled("state", &state, style::of_state(tunnel.state));
+    page.line("since", &format!("{} ago ({:.0})", units::ago(tunnel.since, now), tunnel.since));
+    if tunnel.protected {
+        page.styled("protected", "`up` asks before it opens this tunnel", RED);
+    }
+    if let Some(warning) = notes::exposure(tunnel) {
+        page.styled("warning", &warning, RED);
+    }
+    if let Some(cause) = &tunnel.cause {
+        page.line("cause", &cause.text);
+        if let Some(next) = &cause.next {
+            page.styled("next", next, BOLD);
+        }
+    }
+    if let Some(next) = words::next_try(tunnel, now) {
+        page.line("next try", next.strip_prefix("retry ").unwrap_or("under way"));
+    }
+    if tunnel.cause.is_none() && tunnel.state == TunnelState::Down {
+        page.styled("next", &format!("`tunnels up {}` brings it up", tunnel.name), BOLD);
+    }
+}
+
+/// From the local address to the remote.
+fn way(page: &mut Page, tunnel: &TunnelStatus) {
+    page.section();
+    page.styled("local", &tunnel.local, style::of_local(tunnel));
+    if let Some(example) = example(tunnel) {
+        page.line("try", &example);
+    }
+    page.line("remote", &tunnel.remote);
+    let known = [("target", &tunnel.target), ("profile", &tunnel.profile), ("region", &tunnel.region)];
+    for (label, value) in known {
+        if let Some(value) = value {
+            page.line(label, value);
+        }
+    }
+    if !tunnel.groups.is_empty() {
+        let groups: Vec<String> = tunnel.groups.iter().map(|group| format!("@{group}")).collect();
+        page.line("groups", &groups.join(" "));
+    }
+    if !tunnel.auto {
+        page.line("auto", "no: only `up` with its name or group brings it up");
+    }
+}
+
+fn traffic(page: &mut Page, tunnel: &TunnelStatus) {
+    page.section();
+    page.line("sessions", &tunnel.sessions.to_string());
+    page.line("streams", &tunnel.streams.to_string());
+    let traffic = |bytes, rate| match rate {
+        0 => units::bytes(bytes),
+        rate => format!("{} ({})", units::bytes(bytes), units::rate(rate)),
+    };
+    page.line("in", &traffic(tunnel.bytes_in, tunnel.rate_in));
+    page.line("out", &traffic(tunnel.bytes_out, tunnel.rate_out));
+    if tunnel.rtt_ms.is_some() {
+        page.line("round trip", &units::round_trip(tunnel.rtt_ms));
+    }
+}
+
+/// A command that uses the tunnel, by what answers at its end.
+fn example(tunnel: &TunnelStatus) -> Option<String> {
+    let probe = tunnel.probe.as_deref()?;
+    if let Some(path) = tunnel.local.strip_prefix("unix:") {
+        return (probe == "redis").then(|| format!("redis-cli -s {path}"));
+    }
+    let local: SocketAddr = tunnel.local.parse().ok()?;
+    // Who listens everywhere is reached here all the same.
+    let ip = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let port = local.port();
+    let address = SocketAddr::new(ip, port);
+    match probe {
+        "postgres" => Some(format!("psql \"host={ip} port={port} user=… dbname=…\"")),
+        "mysql" => Some(format!("mysql --host={ip} --port={port} --user=… -p")),
+        "redis" => Some(format!("redis-cli -h {ip} -p {port}")),
+        "http" => Some(format!("curl http://{address}/")),
+        // The certificate is made out to the remote's name, not to this address.
+        "tls" if !tunnel.remote.starts_with(':') => {
+            Some(format!("curl --connect-to {}:{address} https://{}/", tunnel.remote, tunnel.remote))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

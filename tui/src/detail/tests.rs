@@ -1,0 +1,86 @@
+use super::*;
+use crate::fixture::{now, offline, status};
+
+#[test]
+fn a_tunnel_in_trouble() {
+    let tunnel = TunnelStatus {
+        profile: Some("dev".into()),
+        region: Some("eu-west-1".into()),
+        groups: vec!["db".into(), "eu".into()],
+        streams: 2,
+        bytes_in: 1200,
+        rate_in: 300,
+        protected: true,
+        auto: false,
+        ..offline("orders-db")
+    };
+    let expected = "\
+orders-db
+  state       connecting
+  since       3m 5s ago (2026-11-21T06:00:00Z)
+  protected   `up` asks before it opens this tunnel
+  cause       i-0123456789abcdef0 is not connected to Systems Manager
+  next        check that the instance runs, and the profile and region
+  next try    in 4s
+
+  local       127.0.0.1:15432
+  try         psql \"host=127.0.0.1 port=15432 user=… dbname=…\"
+  remote      orders.cluster-abc.eu-west-1.rds.amazonaws.com:5432
+  target      i-0123456789abcdef0
+  profile     dev
+  region      eu-west-1
+  groups      @db @eu
+  auto        no: only `up` with its name or group brings it up
+
+  sessions    0
+  streams     2
+  in          1.2 kB (300 B/s)
+  out         0 B";
+    assert_eq!(render(&tunnel, now(), Look { color: false, width: Some(72) }), format!("{expected}\n"));
+}
+
+#[test]
+fn what_resumes_and_who_can_reach_it_is_said() {
+    let tunnel = TunnelStatus {
+        sessions: 4,
+        sessions_resuming: 1,
+        exposed: true,
+        local: "0.0.0.0:15432".into(),
+        ..status("a", TunnelState::Ready)
+    };
+    let text = render(&tunnel, now(), Look::default());
+    for line in [
+        "  state       ready · 1 of 4 resuming\n",
+        "  warning     other machines can reach 0.0.0.0:15432\n",
+        "  try         psql \"host=127.0.0.1 port=15432 user=… dbname=…\"\n",
+        "  round trip  1.2 ms\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+}
+
+#[test]
+fn the_example_fits_what_answers() {
+    let example = |probe: &str, local: &str, remote: &str| {
+        let probe = Some(probe.into());
+        let (local, remote) = (local.into(), remote.into());
+        example(&TunnelStatus { probe, local, remote, ..status("a", TunnelState::Ready) })
+    };
+    let case = |probe, local| example(probe, local, "cache.example:6380").unwrap_or_default();
+    assert_eq!(case("redis", "127.0.0.2:6379"), "redis-cli -h 127.0.0.2 -p 6379");
+    assert_eq!(case("redis", "unix:/run/redis.sock"), "redis-cli -s /run/redis.sock");
+    assert_eq!(case("mysql", "127.0.0.1:3306"), "mysql --host=127.0.0.1 --port=3306 --user=… -p");
+    assert_eq!(case("http", "[::]:8080"), "curl http://[::1]:8080/");
+    assert_eq!(
+        case("tls", "127.0.0.1:8443"),
+        "curl --connect-to cache.example:6380:127.0.0.1:8443 https://cache.example:6380/"
+    );
+    assert_eq!(example("tls", "127.0.0.1:8443", ":443"), None);
+    assert_eq!(case("tcp", "127.0.0.1:1"), "");
+}
+
+#[test]
+fn one_that_is_down_says_how_it_comes_up() {
+    let text = render(&status("orders-db", TunnelState::Down), now(), Look::default());
+    assert!(text.contains("`tunnels up orders-db` brings it up"), "{text}");
+}

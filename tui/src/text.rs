@@ -1,0 +1,124 @@
+//! Text in columns of a terminal: how wide it is, and how it is cut and wrapped.
+//!
+//! Pure. Wide characters count twice, as terminals draw them. Escape codes do not occur here: styles are
+//! put on afterwards.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// Columns that the text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The text on one line and without anything that a terminal would obey: what comes from AWS or from a
+/// file must not move the cursor.
+pub(crate) fn clean(text: &str) -> String {
+    let is_blank = |c: char| c.is_control() || c.is_whitespace();
+    text.split(is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Fills up with blanks to `columns`.
+pub(crate) fn pad(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(width(text));
+    format!("{text}{:missing$}", "")
+}
+
+/// Takes the end off so that the text takes at most `columns`.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    format!("{}…", head(text, columns.saturating_sub(1)))
+}
+
+/// Takes the middle out of `host:port`: the beginning of a host tells which it is, and the port is whole.
+pub(crate) fn cut_host(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let port = text.rfind(':').map_or("", |at| &text[at..]);
+    match columns.checked_sub(1 + width(port)) {
+        Some(left) => format!("{}…{port}", head(text, left)),
+        None => cut(text, columns),
+    }
+}
+
+/// The longest beginning that takes at most `columns`.
+fn head(text: &str, columns: usize) -> &str {
+    let mut taken = 0;
+    for (at, c) in text.char_indices() {
+        taken += c.width().unwrap_or(0);
+        if taken > columns {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// Breaks at blanks so that no line takes more than `columns`; a word that is too long keeps its line to
+/// itself, whole, because it may be what is to be pasted.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Names in a row, at most `most` of them: `a, b and 3 more`.
+pub fn names<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let shown = if names.len() > most { &names[..most.max(1)] } else { names };
+    let listed = shown.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    match names.len() - shown.len() {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_count_twice() {
+        assert_eq!(width("注文-db"), 7);
+        assert_eq!(pad("注文", 6), "注文  ");
+        assert_eq!(cut("注文データベース", 8), "注文デ…");
+        assert_eq!(cut("注文", 4), "注文");
+    }
+
+    #[test]
+    fn a_host_is_cut_in_the_middle_and_keeps_its_port() {
+        let host = "orders.cluster-abc.eu-west-1.rds.amazonaws.com:5432";
+        assert_eq!(cut_host(host, 60), host);
+        assert_eq!(cut_host(host, 20), "orders.cluster…:5432");
+        assert_eq!(cut_host(host, 6), "…:5432");
+        assert_eq!(cut_host(host, 4), "ord…");
+    }
+
+    #[test]
+    fn nothing_is_left_that_a_terminal_obeys() {
+        assert_eq!(clean("a\u{1b}[31m b\r\n\tc\u{7} "), "a [31m b c");
+    }
+
+    #[test]
+    fn wraps_at_blanks_and_leaves_long_words_whole() {
+        assert_eq!(wrap("run the command now", 10), ["run the", "command", "now"]);
+        assert_eq!(wrap("a https://example.com/long b", 10), ["a", "https://example.com/long", "b"]);
+        assert_eq!(wrap("as it is", usize::MAX), ["as it is"]);
+        assert_eq!(wrap("", 10), [""; 0]);
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        assert_eq!(names(&["a", "b"], 3), "a, b");
+        assert_eq!(names(&["a", "b", "c"], 3), "a, b, c");
+        assert_eq!(names(&["a", "b", "c", "d", "e"], 3), "a, b, c and 2 more");
+    }
+}

@@ -132,7 +132,7 @@ async fn stay(follower: &mut Follower, names: &[String], wait: Option<Duration>)
     match bring_up(follower, names, wait).await {
         // Somebody is there to see it, and may mend it.
         Err(error) if wait.is_none() && error.code != ErrorCode::DaemonUnreachable => {
-            output::print_error(&error, false)
+            output::print_error(&error, false);
         }
         brought => drop(brought?),
     }

@@ -8,13 +8,25 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use tunnels_api::ApiError;
 
+/// The end of `tunnels -h`.
+const MORE: &str =
+    "`tunnels --help` has examples, exit codes and variables; `tunnels COMMAND --help` says more of each command.";
+
+const EXAMPLES: &str = "\
+Examples:
+  tunnels up                    bring all tunnels up and show the addresses to paste
+  tunnels up --wait @db         only the group `db`; return when all of them answer
+  tunnels ls --watch            follow them
+  tunnels status orders-db      why it is not ready, and what to do
+  tunnels stop                  end the daemon, and with it every session";
+
 /// Keeps named AWS Session Manager port forwards alive: stable local ports that lead to databases,
 /// caches and endpoints in private networks.
 ///
 /// Without a command it shows the tunnels, as `tunnels ls` does. Tunnels are picked by name, as
 /// @group or with a glob ('orders-*'); none picked means all.
 #[derive(Debug, Parser)]
-#[command(name = "tunnels", version, after_help = exit::HELP)]
+#[command(name = "tunnels", version, after_help = MORE, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct Args {
     /// The configuration file [default: ~/.config/tunnels/config.toml]
     // Not clap's `env`: a variable that is set to nothing counts as not set.

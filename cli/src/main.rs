@@ -5,6 +5,7 @@
 
 mod args;
 mod command;
+mod completion;
 mod duration;
 mod exit;
 mod follow;
@@ -23,6 +24,9 @@ use std::process::ExitCode;
 use tunnels_api::{ApiError, ErrorCode};
 
 fn main() -> ExitCode {
+    if completion::answered() {
+        return ExitCode::SUCCESS;
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return unparsed(&error).into(),

@@ -6,14 +6,15 @@ use crate::notes;
 use crate::style::{self, BOLD, DIM, Look, PLAIN, RED};
 use crate::{text, units, words};
 use anstyle::Style;
+use jiff::Zoned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
 
 /// Labels stand in a column of this width.
 const LABEL: usize = 12;
 
-/// Renders it; ends with a newline.
-pub fn render(tunnel: &TunnelStatus, now: Timestamp, look: Look) -> String {
+/// Renders it; times are shown in the zone of `now`. Ends with a newline.
+pub fn render(tunnel: &TunnelStatus, now: &Zoned, look: Look) -> String {
     let mut page = Page { look, text: String::new() };
     page.text.push_str(&look.paint(style::of_name(tunnel), &text::clean(&tunnel.name)));
     page.text.push('\n');
@@ -51,7 +52,7 @@ impl Page {
 }
 
 /// What it is, why, and what can be done about it.
-fn state(page: &mut Page, tunnel: &TunnelStatus, now: Timestamp) {
+fn state(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
     let resuming = match tunnel.sessions_resuming {
         0 => String::new(),
         some if tunnel.state == TunnelState::Ready => format!(" · {some} of {} resuming", tunnel.sessions),
@@ -59,7 +60,7 @@ fn state(page: &mut Page, tunnel: &TunnelStatus, now: Timestamp) {
     };
     let state = format!("{}{resuming}", tunnel.state);
     page.styled("state", &state, style::of_state(tunnel.state));
-    page.line("since", &format!("{} ago ({:.0})", units::ago(tunnel.since, now), tunnel.since));
+    page.line("since", &since(tunnel.since, now));
     if tunnel.protected {
         page.styled("protected", "`up` asks before it opens this tunnel", RED);
     }
@@ -72,12 +73,19 @@ fn state(page: &mut Page, tunnel: &TunnelStatus, now: Timestamp) {
             page.styled("next", next, BOLD);
         }
     }
-    if let Some(next) = words::next_try(tunnel, now) {
+    if let Some(next) = words::next_try(tunnel, now.timestamp()) {
         page.line("next try", next.strip_prefix("retry ").unwrap_or("under way"));
     }
     if tunnel.cause.is_none() && tunnel.state == TunnelState::Down {
         page.styled("next", &format!("`tunnels up {}` brings it up", tunnel.name), BOLD);
     }
+}
+
+/// The day is said where it is not today.
+fn since(then: Timestamp, now: &Zoned) -> String {
+    let at = then.to_zoned(now.time_zone().clone());
+    let format = if at.date() == now.date() { "%H:%M:%S" } else { "%F %H:%M:%S" };
+    format!("{}, {} ago", at.strftime(format), units::ago(then, now.timestamp()))
 }
 
 /// From the local address to the remote.

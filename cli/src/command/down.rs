@@ -3,11 +3,13 @@
 //! Their sessions are ended by the daemon behind that, which is not waited for: it tries again what fails.
 
 use super::block_on;
+use crate::completion;
 use crate::exit::Exit;
 use crate::follow::{AtTrouble, Follower, Goal};
 use crate::link::Link;
 use crate::output;
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use std::path::PathBuf;
 use std::time::Duration;
 use tunnels_api::{ApiError, TunnelState};
@@ -18,7 +20,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Down {
     /// Names, @groups or globs; none means all
-    #[arg(value_name = "SEL")]
+    #[arg(value_name = "SEL", add = ArgValueCompleter::new(completion::selectors))]
     select: Vec<String>,
 }
 

@@ -4,6 +4,7 @@
 //! is shown.
 
 use super::{block_on, interrupted};
+use crate::completion;
 use crate::exit::Exit;
 use crate::link::Link;
 use crate::logging::file;
@@ -11,6 +12,7 @@ use crate::logging::tail::{self, Tail};
 use crate::output;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap_complete::engine::ArgValueCompleter;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use tunnels_tui::units;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Logs {
     /// Only lines about this tunnel
+    #[arg(value_name = "NAME", add = ArgValueCompleter::new(completion::names))]
     name: Option<String>,
     /// Go on with what comes, until ctrl-C or the daemon's end
     #[arg(long, short)]

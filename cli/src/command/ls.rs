@@ -1,19 +1,28 @@
 //! `tunnels ls`: the list of tunnels, once or kept up to date.
 
 use super::{block_on, interrupted, pick};
+use crate::completion;
 use crate::exit::Exit;
 use crate::link::Link;
 use crate::output;
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use std::io;
 use std::path::PathBuf;
 use tunnels_api::{ApiError, Client, TargetState, Timestamp, TunnelState, TunnelStatus, Tunnels};
 use tunnels_tui::{list, live};
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels ls @db
+  tunnels ls --watch
+  tunnels ls --json | jq -r '.tunnels[] | select(.state != \"ready\") | .name'";
+
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Ls {
     /// Names, @groups or globs; none means all
-    #[arg(value_name = "SEL")]
+    #[arg(value_name = "SEL", add = ArgValueCompleter::new(completion::selectors))]
     pub(crate) select: Vec<String>,
     /// Print JSON; with --watch one line for each change
     #[arg(long)]

@@ -1,11 +1,13 @@
 //! `tunnels restart`: closes the sessions of tunnels and opens new ones.
 
 use super::{block_on, up};
+use crate::completion;
 use crate::exit::Exit;
 use crate::follow::Follower;
 use crate::link::Link;
 use crate::{duration, protection};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use std::path::PathBuf;
 use std::time::Duration;
 use tunnels_api::ApiError;
@@ -13,7 +15,7 @@ use tunnels_api::ApiError;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Restart {
     /// Names, @groups or globs
-    #[arg(value_name = "SEL", required = true)]
+    #[arg(value_name = "SEL", required = true, add = ArgValueCompleter::new(completion::selectors))]
     select: Vec<String>,
     /// Wait until all are ready, as `up --wait` [default: 30s]
     #[arg(

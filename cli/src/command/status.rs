@@ -1,17 +1,20 @@
 //! `tunnels status NAME`: one tunnel in detail.
 
 use super::block_on;
+use crate::completion;
 use crate::exit::Exit;
 use crate::link::Link;
 use crate::output;
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use std::path::PathBuf;
-use tunnels_api::{ApiError, Timestamp};
+use tunnels_api::ApiError;
 use tunnels_tui::detail;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Status {
     /// The tunnel
+    #[arg(value_name = "NAME", add = ArgValueCompleter::new(completion::names))]
     name: String,
     /// Print JSON: the entry of `ls --json`
     #[arg(long)]
@@ -27,7 +30,7 @@ impl Status {
             if self.json {
                 output::print_json(&tunnel)?;
             } else {
-                output::print(&detail::render(&tunnel, Timestamp::now(), output::look()))?;
+                output::print(&detail::render(&tunnel, &jiff::Zoned::now(), output::look()))?;
             }
             Ok(Exit::Done)
         })

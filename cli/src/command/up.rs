@@ -1,11 +1,13 @@
 //! `tunnels up`: starts the daemon if none runs, brings tunnels up, shows the addresses to paste.
 
 use super::{block_on, interrupted};
+use crate::completion;
 use crate::exit::Exit;
 use crate::follow::{AtTrouble, Ending, Follower, Goal};
 use crate::link::Link;
 use crate::{duration, output, protection};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use std::path::PathBuf;
 use std::time::Duration;
 use tunnels_api::{ApiError, Client, ErrorCode, SelectRequest, Timestamp, TunnelState, TunnelStatus};
@@ -17,10 +19,18 @@ const GLANCE: Duration = Duration::from_secs(2);
 /// So many names are listed in a line; more are counted.
 const MOST_NAMES: usize = 4;
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels up                              all tunnels but those with `auto = false`
+  tunnels up orders-db 'billing-*' @cache by name, by pattern, by group
+  tunnels up --wait=1m @db && pytest      in a script: 0 only if all of them are ready
+  tunnels up --attach orders-db           until ctrl-C";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Up {
     /// Names, @groups or globs; none means all with `auto`
-    #[arg(value_name = "SEL")]
+    #[arg(value_name = "SEL", add = ArgValueCompleter::new(completion::selectors))]
     pub(crate) select: Vec<String>,
     /// Wait until all are ready: exit code 8 or 6 as soon as one has failed or needs a login, 7 when
     /// the time is up [default: 30s]

@@ -1,12 +1,14 @@
 //! `tunnels wait`: waits until tunnels are in a state.
 
 use super::{block_on, pick};
+use crate::completion;
 use crate::duration;
 use crate::exit::Exit;
 use crate::follow::{AtTrouble, Follower, Goal};
 use crate::link::Link;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap_complete::engine::ArgValueCompleter;
 use std::any::Any;
 use std::io;
 use std::path::PathBuf;
@@ -15,10 +17,16 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tunnels_api::{ApiError, TunnelState};
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels wait orders-db && psql -h 127.0.0.1 -p 15432
+  tunnels wait '*' --for down --timeout 1m";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Wait {
     /// Names, @groups or globs
-    #[arg(value_name = "SEL", required = true)]
+    #[arg(value_name = "SEL", required = true, add = ArgValueCompleter::new(completion::selectors))]
     select: Vec<String>,
     /// The state to wait for
     #[arg(

@@ -1,5 +1,10 @@
 use super::*;
-use crate::fixture::{now, offline, status};
+use crate::fixture::{self, offline, status};
+use jiff::tz::{self, TimeZone};
+
+fn now() -> Zoned {
+    fixture::now().to_zoned(TimeZone::fixed(tz::offset(1)))
+}
 
 #[test]
 fn a_tunnel_in_trouble() {
@@ -17,7 +22,7 @@ fn a_tunnel_in_trouble() {
     let expected = "\
 orders-db
   state       connecting
-  since       3m 5s ago (2026-11-21T06:00:00Z)
+  since       07:00:00, 3m 5s ago
   protected   `up` asks before it opens this tunnel
   cause       i-0123456789abcdef0 is not connected to Systems Manager
   next        check that the instance runs, and the profile and region
@@ -36,7 +41,7 @@ orders-db
   streams     2
   in          1.2 kB (300 B/s)
   out         0 B";
-    assert_eq!(render(&tunnel, now(), Look { color: false, width: Some(72) }), format!("{expected}\n"));
+    assert_eq!(render(&tunnel, &now(), Look { color: false, width: Some(72) }), format!("{expected}\n"));
 }
 
 #[test]
@@ -48,7 +53,7 @@ fn what_resumes_and_who_can_reach_it_is_said() {
         local: "0.0.0.0:15432".into(),
         ..status("a", TunnelState::Ready)
     };
-    let text = render(&tunnel, now(), Look::default());
+    let text = render(&tunnel, &now(), Look::default());
     for line in [
         "  state       ready · 1 of 4 resuming\n",
         "  warning     other machines can reach 0.0.0.0:15432\n",
@@ -81,6 +86,12 @@ fn the_example_fits_what_answers() {
 
 #[test]
 fn one_that_is_down_says_how_it_comes_up() {
-    let text = render(&status("orders-db", TunnelState::Down), now(), Look::default());
+    let text = render(&status("orders-db", TunnelState::Down), &now(), Look::default());
     assert!(text.contains("`tunnels up orders-db` brings it up"), "{text}");
+}
+
+#[test]
+fn the_day_is_said_where_it_is_not_today() {
+    let old = "2026-11-20T22:59:00Z".parse().unwrap();
+    assert_eq!(since(old, &now()), "2026-11-20 23:59:00, 7h 4m ago");
 }

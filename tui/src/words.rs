@@ -1,43 +1,21 @@
 //! A tunnel's state and cause in a few words, the same in every view.
 //!
 //! Pure. The whole cause is the daemon's text, which views print as it is; this is for where there is no
-//! room for it.
+//! room for it. The words of a cause are `tunnels-api`'s.
 
 use crate::style::{self, DIM, RED};
 use crate::units;
 use anstyle::Style;
 use std::time::Duration;
-use tunnels_api::{CauseKind, Timestamp, TunnelState, TunnelStatus};
+use tunnels_api::{Cause, Timestamp, TunnelState, TunnelStatus};
 
-/// What kind of trouble it is, in two or three words; none where the state itself says it.
+/// The cause in two or three words; none where the state itself says it.
 pub fn brief(tunnel: &TunnelStatus) -> Option<&'static str> {
     // Needing a login is all there is to it; what is down is so because somebody wants it.
     if matches!(tunnel.state, TunnelState::NeedsLogin | TunnelState::Down) {
         return None;
     }
-    Some(match tunnel.cause.as_ref()?.kind {
-        CauseKind::Config => "configuration",
-        CauseKind::ServiceRecycle => "recycled by AWS",
-        CauseKind::IdlePolicy => "idle policy",
-        CauseKind::MaxDuration => "maximum duration",
-        CauseKind::Credentials => "credentials",
-        CauseKind::AccessDenied => "access denied",
-        CauseKind::TargetOffline => "target offline",
-        CauseKind::NoSuchTarget => "no such target",
-        CauseKind::DocumentMissing => "no such document",
-        CauseKind::Throttled => "throttled",
-        CauseKind::ServiceError => "AWS error",
-        CauseKind::AgentRestarted => "agent restarted",
-        CauseKind::AgentTooOld => "agent too old",
-        CauseKind::Network => "network",
-        CauseKind::Sleep => "machine slept",
-        CauseKind::RemoteRefused => "remote unreachable",
-        CauseKind::ProbeFailed => "no answer",
-        CauseKind::PortTaken => "port taken",
-        CauseKind::Parked => "parked",
-        CauseKind::Protocol => "protocol error",
-        _ => return None,
-    })
+    tunnel.cause.as_ref().map(Cause::short)
 }
 
 /// Whether the tunnel is not what its user wants it to be, and a cause says why.

@@ -168,13 +168,3 @@ fn the_configuration_can_be_found_and_checked_without_a_daemon() {
     let finished = user.run(&["up"]).expect_code(3);
     assert!(finished.stderr.contains("[tunnels.orders-db]"), "shows how to begin: {}", finished.stderr);
 }
-
-#[test]
-fn completions_know_the_commands() {
-    let sim = TestSim::start();
-    let user = TestDaemon::new(&sim);
-    for shell in ["bash", "zsh", "fish"] {
-        let script = user.run(&["completions", shell]).expect_success().stdout;
-        assert!(script.contains("restart"), "{shell}");
-    }
-}

@@ -1,6 +1,7 @@
 //! What scripts rely on: exit codes, JSON shapes, what goes to which stream.
 
 mod commands;
+mod completion;
 mod errors;
 mod exit_codes;
 mod json;

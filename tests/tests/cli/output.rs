@@ -1,6 +1,10 @@
 //! What a person or a pipe reads.
 
-use tunnels_tests::{TestDaemon, TestRemote, TestSim};
+use std::time::Duration;
+
+use tunnels_tests::{TestDaemon, TestRemote, TestSim, finish, wait_until};
+
+const DEADLINE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_pipe_gets_no_colour_and_no_progress() {
@@ -49,4 +53,93 @@ fn no_secret_is_in_the_daemons_log_or_state() {
             assert!(!text.contains(secret), "{secret} stands in:\n{text}");
         }
     }
+}
+
+#[test]
+fn colours_are_as_the_environment_asks_for() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let ls = |vars: &[(&str, &str)]| {
+        finish(user.command(&["ls"]).envs(vars.iter().copied())).expect_success().stdout.contains('\u{1b}')
+    };
+    assert!(!ls(&[("TERM", "xterm")]));
+    assert!(ls(&[("TERM", "xterm"), ("CLICOLOR_FORCE", "1")]));
+    assert!(!ls(&[("TERM", "xterm"), ("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_no_error() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    for arguments in ["ls", "status api", "--help"] {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        // A pipe whose reader is gone before anything is written.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = user.command(&arguments).stdout(writer).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert!(output.status.success(), "{arguments:?}: {}", output.status);
+    }
+}
+
+#[test]
+fn what_is_protected_or_exposed_says_so_in_every_view() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let port = tunnels_tests::free_port();
+    let user = TestDaemon::new(&sim).tunnel_with("prod", &remote.address().to_string(), "protected = true");
+    let text = std::fs::read_to_string(user.config()).unwrap();
+    let open = format!("{text}\n[tunnels.open]\nremote = \"{}\"\nlocal = \"0.0.0.0:{port}\"\n", remote.address());
+    user.overwrite_config(&open);
+    let up = user.run(&["up", "--wait", "--yes"]).expect_success().stdout;
+    let ls = user.run(&["ls"]).expect_success().stdout;
+    for view in [&up, &ls] {
+        assert!(view.contains("ready · protected"), "{view}");
+        assert!(view.contains(&format!("warning: other machines can reach open (0.0.0.0:{port})")), "{view}");
+    }
+    let status = user.run(&["status", "prod"]).expect_success().stdout;
+    assert!(status.contains("protected   `up` asks"), "{status}");
+    let status = user.run(&["status", "open"]).expect_success().stdout;
+    assert!(status.contains("warning     other machines can reach"), "{status}");
+    assert_eq!(user.status("open")["exposed"], true);
+    assert_eq!(user.status("prod")["exposed"], false);
+}
+
+#[test]
+fn a_rejected_edit_is_told_below_the_list_until_it_is_mended() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let good = std::fs::read_to_string(user.config()).unwrap();
+    user.overwrite_config(&format!("{good}\nprobee = \"tcp\"\n"));
+    let told = || user.run(&["ls"]).expect_success().stdout;
+    let list =
+        wait_until("ls to tell of the mistake", DEADLINE, || Some(told()).filter(|list| list.contains("probee")));
+    assert!(list.contains("api") && list.contains("ready"), "{list}");
+    assert!(list.contains("`tunnels config check` shows the whole report"), "{list}");
+    user.overwrite_config(&good);
+    wait_until("ls to be satisfied", DEADLINE, || (!told().contains("probee")).then_some(()));
+}
+
+#[test]
+fn what_to_do_first_is_said() {
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel_with("api", "127.0.0.1:9", "");
+    user.run(&["daemon"]).expect_success();
+    let ls = user.run(&["ls"]).expect_success();
+    assert!(ls.stderr.contains("`tunnels up` brings them up"), "{}", ls.stderr);
+    user.run(&["stop"]).expect_success();
+    user.overwrite_config("");
+    user.run(&["daemon"]).expect_success();
+    let ls = user.run(&["ls"]).expect_success();
+    assert!(ls.stderr.contains("`tunnels config path`"), "{}", ls.stderr);
+    user.run(&["stop"]).expect_success();
+    std::fs::remove_file(user.config()).unwrap();
+    let ls = user.run(&["ls"]).expect_code(4);
+    assert!(ls.stderr.contains("[tunnels.orders-db]"), "{}", ls.stderr);
 }

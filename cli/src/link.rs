@@ -43,21 +43,6 @@ impl Link {
         Ok(&self.client)
     }
 
-    /// Where no daemon runs because there is nothing yet that it could run with, the first step is another.
-    fn without_daemon(&self, error: ClientError) -> ApiError {
-        let is_unreachable = error.is_unreachable();
-        let error = ApiError::from(error);
-        match configuration::find(self.config.as_deref()).and_then(|path| configuration::must_exist(&path)) {
-            Err(missing) if is_unreachable => match missing.hint {
-                Some(hint) => {
-                    ApiError::new(error.code, format!("{}, and {}", error.message, missing.message)).with_hint(hint)
-                }
-                None => error,
-            },
-            _ => error,
-        }
-    }
-
     /// The same, starting a daemon if none runs; says so if it has other AWS variables than we do.
     pub(crate) async fn started(&self) -> Result<&Client, ApiError> {
         match self.client.version().await {
@@ -104,6 +89,21 @@ impl Link {
     fn note_skew(&self, daemon: &DaemonVersion) {
         if let Some(note) = version::skew(daemon).filter(|_| self.notes) {
             output::say(&format!("note: {note}"));
+        }
+    }
+
+    /// Where no daemon runs because there is nothing yet that it could run with, the first step is another.
+    fn without_daemon(&self, error: ClientError) -> ApiError {
+        let is_unreachable = error.is_unreachable();
+        let error = ApiError::from(error);
+        match configuration::find(self.config.as_deref()).and_then(|path| configuration::must_exist(&path)) {
+            Err(missing) if is_unreachable => match missing.hint {
+                Some(hint) => {
+                    ApiError::new(error.code, format!("{}, and {}", error.message, missing.message)).with_hint(hint)
+                }
+                None => error,
+            },
+            _ => error,
         }
     }
 

@@ -38,9 +38,9 @@ pub fn frame(
     let lines_of = |row: &String| row.matches('\n').count() + 1;
     let needed: usize = rows.rows.iter().map(lines_of).sum();
     let heading = usize::from(!rows.heading.is_empty());
-    let notes_needed: usize = notes.iter().map(|note| note.len() + 1).sum();
-    // Notes may have what the rows leave, and a third in any case.
-    let for_notes = height.saturating_sub(heading + needed).max(height / 3).min(notes_needed);
+    // Notes may have what the rows leave, and two fifths in any case.
+    let notes = shortened(notes, height.saturating_sub(heading + needed).max(height * 2 / 5));
+    let for_notes: usize = notes.iter().map(|note| note.len() + 1).sum();
     let for_rows = height.saturating_sub(heading + for_notes);
 
     let kept = kept(tunnels, &rows.rows.iter().map(lines_of).collect::<Vec<_>>(), for_rows);
@@ -53,7 +53,7 @@ pub fn frame(
     if count > 0 {
         lines.push(look.paint(DIM, &format!("… and {count} more: {}", words::summary(left_out))));
     }
-    for note in shortened(notes, for_notes) {
+    for note in notes {
         lines.push(String::new());
         lines.extend(note);
     }

@@ -8,7 +8,7 @@ use crate::conn::{Connection, News};
 use crate::list;
 use crate::model::{Change, Model};
 use crate::style::{BOLD, Look, RED};
-use crate::{text, words};
+use crate::{region, text, units, words};
 use crossterm::{cursor, queue, terminal};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -53,7 +53,7 @@ pub async fn screen(client: Client, select: &[String], color: bool) -> io::Resul
                 due = None;
                 let (width, height) = terminal::size().unwrap_or((80, 24));
                 let look = Look { color, width: Some(width) };
-                screen.draw(&view.frame(Timestamp::now(), look, usize::from(height)))?;
+                screen.draw(&view.frame(Timestamp::now(), look, usize::from(height)), usize::from(width))?;
             }
         }
     }
@@ -87,8 +87,9 @@ impl View {
         let summary = words::summary(tunnels.iter());
         let head = match self.lost {
             Some(since) => {
-                let span = crate::units::ago(since, now);
-                look.paint(RED, &format!("no daemon answers for {span}; below is what it said last"))
+                let span = units::ago(since, now);
+                let said = format!("no daemon for {span}: `tunnels up` starts one; below is what it said last");
+                look.paint(RED, &text::cut(&said, look.columns()))
             }
             None if tunnels.is_empty() => look.paint(BOLD, "no tunnels"),
             None => look.paint(BOLD, &text::cut(&format!("{count}: {summary}"), look.columns())),
@@ -195,14 +196,13 @@ impl Screen {
     }
 
     /// Draws over what is there, without clearing first: that would flicker.
-    fn draw(&mut self, lines: &[String]) -> io::Result<()> {
+    fn draw(&mut self, lines: &[String], columns: usize) -> io::Result<()> {
         queue!(self.out, terminal::BeginSynchronizedUpdate, cursor::MoveTo(0, 0))?;
         for (row, line) in lines.iter().enumerate() {
             if row > 0 {
                 write!(self.out, "\r\n")?;
             }
-            write!(self.out, "{line}")?;
-            queue!(self.out, terminal::Clear(terminal::ClearType::UntilNewLine))?;
+            region::overwrite(&mut self.out, line, columns)?;
         }
         queue!(self.out, terminal::Clear(terminal::ClearType::FromCursorDown), terminal::EndSynchronizedUpdate)?;
         self.out.flush()

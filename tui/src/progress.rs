@@ -19,8 +19,10 @@ use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
 pub const FRAME: Duration = Duration::from_millis(100);
 /// In a pipe, what still opens is told after this long, and then with doubling pauses.
 const FIRST_REMINDER: Duration = Duration::from_secs(5);
-/// More lines than this say less than a table afterwards.
+/// Tunnels that each get a line; of more, only some do, because the table comes afterwards.
 const MOST_LINES: usize = 16;
+/// Lines where there are more: their count, and what is waited for most.
+const COMPACT_LINES: usize = 9;
 /// A longer name is cut: the table has it whole.
 const LONGEST_NAME: usize = 32;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -123,7 +125,7 @@ fn frame(tunnels: &[&TunnelStatus], now: Timestamp, look: Look, most: usize, fra
     if tunnels.len() > most {
         // What is not done yet is what is waited for.
         shown.sort_by_key(|tunnel| list::need(tunnel.state));
-        shown.truncate(most.saturating_sub(1));
+        shown.truncate(most.min(COMPACT_LINES).saturating_sub(1));
         count = Some(format!("{} tunnels: {}", tunnels.len(), words::summary(tunnels.iter().copied())));
     }
     let widest = |f: fn(&TunnelStatus) -> usize| shown.iter().map(|tunnel| f(tunnel)).max().unwrap_or(0);

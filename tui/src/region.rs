@@ -23,13 +23,12 @@ impl Region {
         queue!(out, terminal::BeginSynchronizedUpdate)?;
         self.return_to_start(out, columns)?;
         for line in lines {
-            write!(out, "{line}")?;
-            queue!(out, terminal::Clear(terminal::ClearType::UntilNewLine))?;
+            overwrite(out, line, columns)?;
             write!(out, "\r\n")?;
         }
         queue!(out, terminal::Clear(terminal::ClearType::FromCursorDown), terminal::EndSynchronizedUpdate)?;
         out.flush()?;
-        self.widths = lines.iter().map(|line| text::width(&plain(line))).collect();
+        self.widths = lines.iter().map(|line| width(line)).collect();
         Ok(())
     }
 
@@ -54,8 +53,19 @@ impl Region {
     }
 }
 
-fn plain(line: &str) -> String {
-    anstream::adapter::strip_str(line).to_string()
+/// Writes a line over one that may have been longer.
+pub(crate) fn overwrite(out: &mut impl Write, line: &str, columns: usize) -> io::Result<()> {
+    write!(out, "{line}")?;
+    // After a full line the cursor still stands on its last character, which would be cleared.
+    if width(line) < columns {
+        queue!(out, terminal::Clear(terminal::ClearType::UntilNewLine))?;
+    }
+    Ok(())
+}
+
+/// Columns of a line that may have styles.
+fn width(line: &str) -> usize {
+    text::width(&anstream::adapter::strip_str(line).to_string())
 }
 
 #[cfg(test)]
@@ -84,6 +94,12 @@ mod tests {
         let mut region = Region::default();
         drawn(&mut region, &["0123456789", "\x1b[32mabc\x1b[0m"], 80);
         assert!(drawn(&mut region, &[], 6).contains("\x1b[3F"));
+    }
+
+    #[test]
+    fn the_last_character_of_a_full_line_is_left_alone() {
+        let text = drawn(&mut Region::default(), &["\x1b[32m123456\x1b[0m", "12345"], 6);
+        assert!(text.contains("123456\x1b[0m\r\n12345\x1b[K\r\n"), "{text:?}");
     }
 
     #[test]

@@ -135,6 +135,7 @@ async fn attach(
     client.down(names).await?;
     let goal = Goal::State(TunnelState::Down);
     follower.until(names, goal, AtTrouble::GoOn, super::down::LIMIT).await?;
+    output::say(if names.len() == 1 { "it is down again" } else { "they are down again" });
     outcome
 }
 

@@ -35,6 +35,11 @@ const SESSION_STABLE: Duration = Duration::from_secs(10);
 /// The same for a websocket within a session; resuming is cheap, so it is trusted sooner.
 const CHANNEL_STABLE: Duration = Duration::from_secs(1);
 
+/// A session whose remote has not answered for so long is given up for a new one, which finds a remote that
+/// has moved; each that was in vain doubles it, so many times: 30 s to 8 min.
+const RESOLVE_AGAIN: Duration = Duration::from_secs(30);
+const RESOLVE_DOUBLINGS: u32 = 4;
+
 /// The machine.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
@@ -56,6 +61,8 @@ pub(crate) struct Lifecycle {
     flaps: u32,
     /// The remote has answered through this session.
     answered: bool,
+    /// Sessions in a row that were given up because it had not.
+    in_vain: u32,
     probing: bool,
 }
 
@@ -75,6 +82,7 @@ impl Lifecycle {
             channel_since: now,
             flaps: 0,
             answered: false,
+            in_vain: 0,
             probing: false,
         }
     }
@@ -206,8 +214,14 @@ impl Lifecycle {
                 self.channel_since = now;
                 self.flaps = 0;
                 self.answered = false;
-                self.rearm_parking(now);
-                self.enter(Probing, None);
+                // A session that only replaces one is no use of the tunnel.
+                if self.park_at.is_none() {
+                    self.rearm_parking(now);
+                }
+                // It stays degraded until the new session is a better one.
+                let still = self.still.filter(|state| *state == TunnelState::Degraded);
+                self.enter(Probing, self.cause.clone().filter(|_| still.is_some()));
+                self.still = still;
                 self.probe();
             }
             (Event::StartFailed(down), Starting) => self.start_failed(down, now),
@@ -231,6 +245,7 @@ impl Lifecycle {
             (Event::ProbePassed | Event::RemoteAnswered, Probing | Degraded | Ready) => {
                 self.probing = false;
                 self.answered = true;
+                self.in_vain = 0;
                 self.backoff.reset();
                 self.enter(Ready, None);
             }
@@ -266,7 +281,7 @@ impl Lifecycle {
                 Phase::PortTaken => self.bind(),
                 Phase::StartWait | Phase::StartLogin => self.start(),
                 Phase::ResumeWait | Phase::ResumeLogin => self.resume(),
-                Phase::Degraded => self.probe(),
+                Phase::Degraded => self.look_again(now),
                 _ => {}
             }
             // A look whether somebody has logged in or the port is free is no news.
@@ -330,6 +345,20 @@ impl Lifecycle {
             self.answered = false;
             self.wait(Phase::Degraded, down, now);
         }
+    }
+
+    /// docs/protocol.md §6.4: the agent resolves the host once per session. Open connections are never
+    /// given up for that.
+    fn look_again(&mut self, now: Instant) {
+        let patience = RESOLVE_AGAIN * (1 << self.in_vain.min(RESOLVE_DOUBLINGS));
+        if !self.policy.by_name || self.streams > 0 || now.duration_since(self.session_since) < patience {
+            return self.probe();
+        }
+        self.in_vain += 1;
+        let park_at = self.park_at;
+        self.drop_session();
+        self.start();
+        self.park_at = park_at;
     }
 
     fn bind(&mut self) {

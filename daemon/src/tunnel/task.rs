@@ -88,7 +88,7 @@ impl TunnelTask {
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
             connector: Connector::new(Arc::clone(&config), &around),
-            lifecycle: Lifecycle::new(policy(&config), seed(&config.name), clock::now()),
+            lifecycle: Lifecycle::new(Policy::of(&config), seed(&config.name), clock::now()),
             wanted: TargetState::Down,
             shared: Shared::new(gate_out, news_in, Arc::clone(&gauges)),
             publisher: Publisher::new(&config, around.board.clone(), Arc::clone(&gauges), remembered),
@@ -169,7 +169,7 @@ impl TunnelTask {
         tracing::info!(?impact, "the configuration has changed");
         self.connect_as_configured();
         self.publisher.reconfigure(&next);
-        self.lifecycle.handle_config(policy(&next), impact, clock::now());
+        self.lifecycle.handle_config(Policy::of(&next), impact, clock::now());
         if old.probe != next.probe {
             self.lifecycle.handle_event(Event::ProbeChanged, clock::now());
         }
@@ -458,10 +458,6 @@ impl TunnelTask {
             tracing::warn!("a session could not be terminated in time; the next start does it");
         }
     }
-}
-
-fn policy(config: &TunnelConfig) -> Policy {
-    Policy { on_demand: config.on_demand, park_after: config.park_after }
 }
 
 /// What a panic in an attempt looks like to users.

@@ -1,6 +1,8 @@
 //! What goes into the lifecycle and what comes out of it.
 
+use crate::config::TunnelConfig;
 use crate::tunnel::cause::DownCause;
+use std::net::IpAddr;
 use std::time::Duration;
 use tunnels_api::Cause;
 
@@ -11,6 +13,19 @@ pub(crate) struct Policy {
     pub(crate) on_demand: bool,
     /// With no stream for so long the session is closed and the port kept.
     pub(crate) park_after: Option<Duration>,
+    /// The remote is a name, and may be found elsewhere later.
+    pub(crate) by_name: bool,
+}
+
+impl Policy {
+    pub(crate) fn of(config: &TunnelConfig) -> Self {
+        let is_name = |host: &String| host.parse::<IpAddr>().is_err();
+        Self {
+            on_demand: config.on_demand,
+            park_after: config.park_after,
+            by_name: config.remote.host.as_ref().is_some_and(is_name),
+        }
+    }
 }
 
 /// What happened.

@@ -19,8 +19,8 @@ const ALL: [Phase; 14] = [
     Phase::Failed,
 ];
 
-const EAGER: Policy = Policy { on_demand: false, park_after: Some(Duration::from_mins(15)) };
-const ON_DEMAND: Policy = Policy { on_demand: true, park_after: None };
+const EAGER: Policy = Policy { on_demand: false, park_after: Some(Duration::from_mins(15)), by_name: false };
+const ON_DEMAND: Policy = Policy { on_demand: true, park_after: None, by_name: false };
 
 fn down(kind: CauseKind, retry: Retry) -> DownCause {
     DownCause::new(kind, retry, "test")
@@ -461,4 +461,50 @@ fn a_try_that_only_looks_again_is_no_news() {
     let mut machine = at(Phase::StartLogin, EAGER, now);
     machine.handle_target(TargetState::Up);
     assert_eq!(machine.state(), TunnelState::Connecting);
+}
+
+#[test]
+fn a_remote_that_may_have_moved_is_looked_up_by_ever_fewer_new_sessions_until_the_tunnel_parks() {
+    let began = Instant::now();
+    let mut now = began;
+    let park_after = Duration::from_hours(1);
+    let policy = Policy { by_name: true, park_after: Some(park_after), ..EAGER };
+    let mut machine = Lifecycle::new(policy, 1, now);
+    machine.handle_target(TargetState::Up);
+    machine.handle_event(Event::Bound, now);
+    machine.handle_event(Event::SessionUp, now);
+    machine.handle_event(Event::ProbeFailed(network()), now);
+    actions(&mut machine);
+    let mut sessions = vec![began];
+    while machine.state() != TunnelState::Listening {
+        now = machine.poll_timeout().expect("something to wait for");
+        machine.handle_timeout(now);
+        let todo = actions(&mut machine);
+        if todo.contains(&Action::StartSession) {
+            assert_eq!(todo, [Action::EndSession, Action::StartSession]);
+            sessions.push(now);
+            assert_eq!(machine.state(), TunnelState::Degraded, "that is no news");
+            machine.handle_event(Event::SessionUp, now);
+            assert_eq!((machine.state(), machine.cause().is_some()), (TunnelState::Degraded, true), "nor is that");
+            actions(&mut machine);
+        }
+        machine.handle_event(Event::ProbeFailed(network()), now);
+    }
+    assert_eq!(now, began + park_after, "sessions of our own are no use of the tunnel");
+    let pauses: Vec<Duration> = sessions.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses[0] >= Duration::from_secs(30) && pauses[0] <= Duration::from_mins(1), "{pauses:?}");
+    assert!(pauses.len() <= 12 && pauses[5..].iter().all(|pause| *pause >= Duration::from_mins(8)), "{pauses:?}");
+
+    // A connection that is open is worth more than that.
+    machine.handle_event(Event::Connection, now);
+    machine.handle_event(Event::SessionUp, now);
+    machine.handle_event(Event::Streams(1), now);
+    machine.handle_event(Event::ProbeFailed(network()), now);
+    actions(&mut machine);
+    for _ in 0..50 {
+        now = machine.retry_at().expect("a next probe");
+        machine.handle_timeout(now);
+        assert_eq!(actions(&mut machine), [Action::Probe]);
+        machine.handle_event(Event::ProbeFailed(network()), now);
+    }
 }

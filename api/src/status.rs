@@ -138,6 +138,36 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// Every kind that this version knows.
+    pub const ALL: [Self; 26] = [
+        Self::User,
+        Self::Config,
+        Self::ServiceRecycle,
+        Self::IdlePolicy,
+        Self::MaxDuration,
+        Self::Credentials,
+        Self::NoCredentials,
+        Self::NoRegion,
+        Self::NoProfile,
+        Self::AccessDenied,
+        Self::TargetOffline,
+        Self::NoSuchTarget,
+        Self::DocumentMissing,
+        Self::Throttled,
+        Self::ServiceError,
+        Self::AgentRestarted,
+        Self::AgentTooOld,
+        Self::Network,
+        Self::Sleep,
+        Self::RemoteRefused,
+        Self::NoSuchHost,
+        Self::ProbeFailed,
+        Self::PortTaken,
+        Self::Parked,
+        Self::Protocol,
+        Self::Other,
+    ];
+
     /// Two or three words for where there is no room for the cause's text.
     pub fn words(self) -> &'static str {
         match self {
@@ -160,9 +190,9 @@ impl CauseKind {
             Self::AgentTooOld => "agent too old",
             Self::Network => "network",
             Self::Sleep => "was asleep",
-            Self::RemoteRefused => "remote refused",
+            Self::RemoteRefused => "remote unreachable",
             Self::NoSuchHost => "remote host unknown",
-            Self::ProbeFailed => "remote silent",
+            Self::ProbeFailed => "no answer",
             Self::PortTaken => "port taken",
             Self::Parked => "parked",
             Self::Protocol => "protocol error",

@@ -227,3 +227,13 @@ fn no_secret_of_the_environment_is_shown() {
         [("AWS_ACCESS_KEY_ID", "…MPLE"), ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"), ("AWS_PROFILE", "dev"),]
     );
 }
+
+#[test]
+fn every_kind_of_cause_is_in_the_documentation_with_its_words() {
+    let document = include_str!("../../docs/ipc.md");
+    for kind in CauseKind::ALL {
+        let name = serde_json::to_value(kind).unwrap();
+        let row = format!("\n| `{}` | {} | ", name.as_str().unwrap(), kind.words());
+        assert!(document.contains(&row), "{row} is missing");
+    }
+}

@@ -60,6 +60,7 @@ fn is_tunnel(value: &Value) {
         ("state", Kind::Text),
         ("wanted", Kind::Text),
         ("local", Kind::Text),
+        ("exposed", Kind::Bool),
         ("remote", Kind::Text),
         ("groups", Kind::Texts),
         ("auto", Kind::Bool),
@@ -78,6 +79,7 @@ fn is_tunnel(value: &Value) {
         ("target", Kind::Text),
         ("profile", Kind::Text),
         ("region", Kind::Text),
+        ("probe", Kind::Text),
         ("rtt_ms", Kind::Number),
         ("retry_at", Kind::Time),
     ];

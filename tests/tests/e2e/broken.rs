@@ -17,8 +17,10 @@ struct Broken {
     name: &'static str,
     state: &'static str,
     kind: &'static str,
-    /// What `ls` has to say, in a few words.
-    few_words: &'static str,
+    /// What stands in its line of `ls`.
+    column: &'static str,
+    /// Part of the whole cause.
+    text: &'static str,
     /// What `status` has to say is to be done.
     next: &'static str,
 }
@@ -28,25 +30,42 @@ const BROKEN: [Broken; 5] = [
         name: "denied",
         state: "failed",
         kind: "access-denied",
-        few_words: "denie",
+        column: "failed · access denied",
+        text: "denie",
         next: "ask for ssm:StartSession",
     },
-    Broken { name: "offline", state: "connecting", kind: "target-offline", few_words: OFFLINE, next: "SSM agent" },
+    Broken {
+        name: "offline",
+        state: "connecting",
+        kind: "target-offline",
+        column: "connecting · target offline",
+        text: OFFLINE,
+        next: "SSM agent",
+    },
     Broken {
         name: "loginless",
         state: "needs-login",
         kind: "no-credentials",
-        few_words: "profile `slow`",
+        column: "needs-login",
+        text: "profile `slow`",
         next: "renew the credentials",
     },
     Broken {
         name: "refused",
         state: "degraded",
         kind: "remote-refused",
-        few_words: "cannot connect to 127.0.0.1:",
+        column: "degraded · remote unreachable",
+        text: "cannot connect to 127.0.0.1:",
         next: "security group",
     },
-    Broken { name: "busy", state: "failed", kind: "port-taken", few_words: "is held by `", next: "stop it" },
+    Broken {
+        name: "busy",
+        state: "failed",
+        kind: "port-taken",
+        column: "failed · port taken",
+        text: "is held by `",
+        next: "stop it",
+    },
 ];
 
 const GOOD: [&str; 5] = ["good-1", "good-2", "good-3", "good-4", "good-5"];
@@ -106,7 +125,7 @@ fn good_tunnels_are_ready_whatever_is_wrong_with_the_others() {
     for broken in &BROKEN {
         let status = user.wait_for_cause(broken.name, broken.state, broken.kind);
         let text = status["cause"]["text"].as_str().expect("a text");
-        assert!(text.contains(broken.few_words), "{text}");
+        assert!(text.contains(broken.text), "{text}");
         let shown = user.run(&["status", broken.name]).expect_success().stdout;
         for words in [broken.state, text, broken.next] {
             assert!(shown.contains(words), "`{words}` is missing in:\n{shown}");
@@ -114,7 +133,9 @@ fn good_tunnels_are_ready_whatever_is_wrong_with_the_others() {
     }
     let list = user.run(&["ls"]).expect_success().stdout;
     for broken in &BROKEN {
-        assert!(list.contains(broken.few_words), "`{}` is missing in:\n{list}", broken.few_words);
+        let line = list.lines().find(|line| line.starts_with(broken.name)).expect("a line for each tunnel");
+        assert!(line.contains(broken.column), "`{}` is missing in: {line}", broken.column);
+        assert!(list.contains(broken.text), "`{}` is missing in:\n{list}", broken.text);
     }
     // Among all of them, what failed for good counts most; what needs a login comes next.
     user.run(&["up", "@none", "--wait"]).expect_code(5);
@@ -134,7 +155,7 @@ fn says_each_cause_once(user: &TestDaemon, sim: &TestSim) {
     for broken in &BROKEN {
         let logs = user.run(&["logs", broken.name, "--json"]).expect_success().json();
         let lines = logs["lines"].as_array().expect("a list of lines");
-        let says = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains(broken.few_words));
+        let says = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains(broken.text));
         // The user asked for some of them a second time.
         let told = lines.iter().filter(says).count();
         assert!((1..=2).contains(&told), "{} is told {told} times: {logs:#}", broken.name);

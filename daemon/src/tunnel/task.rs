@@ -5,28 +5,30 @@
 //! attempt is a task of its own, numbered, so that the result of one that was overtaken is recognised – and
 //! a session that such an attempt still opened is ended. Attempts are never cancelled for that reason.
 
-use super::cause::{About, DownCause, Retry};
+mod edits;
+mod perform;
+
+use super::cause::{About, DownCause};
 use super::connect::{self, Connector, Live, ResumeError};
 use super::forward::{Carrier, Gate, News, Shared};
-use super::lifecycle::{Action, Event, Lifecycle, Policy};
+use super::lifecycle::{Event, Lifecycle, Policy};
 use super::listener::Listener;
 use super::publisher::Publisher;
-use super::{Surroundings, TunnelCommand, probe};
+use super::{Surroundings, TunnelCommand};
 use crate::clock;
-use crate::config::{Impact, KeepAlive, TunnelConfig};
+use crate::config::{KeepAlive, TunnelConfig};
 use crate::status::Gauges;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ssm_session::{SessionStatus, StreamUrl};
 use std::future::{pending, ready};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
+use tunnels_api::{Cause, TargetState, TunnelState};
 
 /// Connections tell of their begin, end and first answer; full, they wait a moment.
 const NEWS_QUEUE: usize = 64;
@@ -158,42 +160,6 @@ impl TunnelTask {
         }
     }
 
-    /// Takes the next configuration over, if there is one.
-    fn reconfigure(&mut self) {
-        let next = Arc::clone(&self.edits.borrow_and_update());
-        let old = std::mem::replace(&mut self.config, Arc::clone(&next));
-        if old == next {
-            return;
-        }
-        let impact = Impact::of(&old, &next);
-        tracing::info!(?impact, "the configuration has changed");
-        self.connect_as_configured();
-        self.publisher.reconfigure(&next);
-        self.lifecycle.handle_config(Policy::of(&next), impact, clock::now());
-        if old.probe != next.probe {
-            self.lifecycle.handle_event(Event::ProbeChanged, clock::now());
-        }
-        if old.keep_alive != next.keep_alive {
-            self.keep_alive();
-        }
-    }
-
-    fn give_reason(&mut self, reason: Option<String>) {
-        if self.reason != reason {
-            self.reason = reason;
-            self.connect_as_configured();
-        }
-    }
-
-    /// From now on; a session that is open, or being opened, stays its own connector's.
-    fn connect_as_configured(&mut self) {
-        let config = match self.reason.clone() {
-            reason @ Some(_) => Arc::new(TunnelConfig { reason, ..(*self.config).clone() }),
-            None => Arc::clone(&self.config),
-        };
-        self.connector = Connector::new(config, &self.around);
-    }
-
     fn keep_alive(&self) {
         let Some(live) = &self.live else { return };
         let wanted = match self.config.keep_alive {
@@ -231,108 +197,6 @@ impl TunnelTask {
         self.open_gate();
         let carrier = self.live.as_ref().map(|live| (live.target.as_str(), live.region.as_str()));
         self.publisher.show(&self.lifecycle, self.wanted, carrier);
-    }
-
-    fn perform(&mut self, action: Action) {
-        match action {
-            Action::Bind => {
-                self.binding += 1;
-                let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
-                let turns = self.around.turns.clone();
-                let bind = async move {
-                    // The listener before this one, and a bind that was overtaken, let go first.
-                    let turn = turns.wait(&config.local).await;
-                    Done::Bound(number, Listener::bind(&config.local, &shared, turn).await)
-                };
-                self.spawn(bind, Done::Bound(number, Err(broken().cause)));
-            }
-            Action::Unbind => {
-                self.binding += 1;
-                self.listener = None;
-            }
-            Action::RetireListener => {
-                self.binding += 1;
-                if let Some(mut listener) = self.listener.take() {
-                    let (drained, patience) = (listener.drain(), self.patience());
-                    let retire = async move {
-                        tokio::select! {
-                            () = drained => {}
-                            () = patience => {}
-                        }
-                        drop(listener);
-                        Done::Ended
-                    };
-                    self.spawn(retire, Done::Ended);
-                }
-            }
-            Action::StartSession => {
-                self.attempt += 1;
-                let (number, connector) = (self.attempt, Arc::clone(&self.connector));
-                let start = async move { Done::Started(number, connector.start().await) };
-                self.spawn(start, Done::Started(number, Err(broken())));
-            }
-            Action::ResumeSession => {
-                self.attempt += 1;
-                let number = self.attempt;
-                if let Some(live) = self.live.clone() {
-                    let connector = Arc::clone(&live.by);
-                    let resume = async move { Done::Resumed(number, connector.resume(&live).await) };
-                    self.spawn(resume, Done::Resumed(number, Err(ResumeError::Failed(broken()))));
-                }
-            }
-            Action::EndSession => {
-                if let Some(live) = self.let_go() {
-                    self.end(live);
-                }
-            }
-            Action::RetireSession => {
-                if let Some(live) = self.let_go() {
-                    let retired = live.retire(self.patience()).map(|()| Done::Ended);
-                    self.spawn(retired, Done::Ended);
-                }
-            }
-            Action::Probe => {
-                self.probing += 1;
-                if let Some(live) = &self.live {
-                    let (number, session, kind) = (self.probing, live.session.clone(), self.config.probe);
-                    let about = live.about();
-                    let probe = async move { Done::Probed(number, probe::probe(kind, &about, &session).await) };
-                    self.spawn(probe, Done::Probed(number, Err(broken())));
-                }
-            }
-        }
-    }
-
-    /// Runs work as a task of its own. A bug in it must cost a try and not the tunnel, so a panic has its
-    /// result as well.
-    fn spawn(&mut self, work: impl Future<Output = Done> + Send + 'static, broken: Done) {
-        let work = AssertUnwindSafe(work).catch_unwind().map(|done| {
-            done.unwrap_or_else(|_| {
-                tracing::error!(becomes = ?broken, "an attempt has panicked");
-                broken
-            })
-        });
-        self.running.spawn(tracing::Instrument::in_current_span(work));
-    }
-
-    /// The session is not the tunnel's any more, nor is one that is being opened.
-    fn let_go(&mut self) -> Option<Live> {
-        self.attempt += 1;
-        self.probing += 1;
-        self.session_status = None;
-        self.gauges.set_rtt_source(None);
-        self.live.take()
-    }
-
-    fn end(&mut self, live: Live) {
-        self.spawn(live.end().map(|()| Done::Ended), Done::Ended);
-    }
-
-    /// How long connections may go on that an edit of the configuration ends.
-    fn patience(&self) -> impl Future<Output = ()> + use<> {
-        let (drain, hurry) = (self.around.drain, self.hurry.clone());
-        // Cancel-safe: there is nothing in it to lose.
-        async move { drop(timeout(drain, hurry.cancelled()).await) }
     }
 
     fn done(&mut self, done: Done) {
@@ -458,12 +322,6 @@ impl TunnelTask {
             tracing::warn!("a session could not be terminated in time; the next start does it");
         }
     }
-}
-
-/// What a panic in an attempt looks like to users.
-fn broken() -> DownCause {
-    DownCause::new(CauseKind::Other, Retry::Answered, "an internal error ended the attempt; it is tried again")
-        .with_next("please report it, with what the daemon's log says of it")
 }
 
 /// Jitter must differ between tunnels and between runs; the standard library's hash keys are random.

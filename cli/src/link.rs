@@ -6,7 +6,7 @@ use crate::command::{config as configuration, version};
 use crate::{output, spawn};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tunnels_api::{ApiError, Client, ClientError, DaemonVersion, ErrorCode, Places, aws_environment};
+use tunnels_api::{ApiError, Client, ClientError, DaemonVersion, ErrorCode, Places, Timestamp, aws_environment};
 
 /// Where the daemon is, and which configuration the user means.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ impl Link {
         let daemon = self.client.version().await.map_err(|error| self.without_daemon(error))?;
         self.check_config(&daemon)?;
         self.note_skew(&daemon);
+        self.catch_up(&daemon).await;
         Ok(&self.client)
     }
 
@@ -49,6 +50,11 @@ impl Link {
             Ok(daemon) => {
                 self.check_config(&daemon)?;
                 self.note_skew(&daemon);
+                if self.catch_up(&daemon).await.is_some() {
+                    output::say(
+                        "note: the last edit of the configuration was rejected, and the one before it is in force; `tunnels config check` says what is wrong",
+                    );
+                }
                 if let Some(note) = environment_note(&daemon.aws_environment, &aws_environment(std::env::vars_os())) {
                     output::say(&note);
                 }
@@ -63,8 +69,20 @@ impl Link {
         Ok(&self.client)
     }
 
-    /// What a command came to; a tunnel that is not known may be one that was written after the daemon
-    /// started.
+    /// Makes the daemon read a file that was written after it last did: it watches, but whoever edits and then
+    /// asks may be faster. Returns the report on an edit that it rejected.
+    async fn catch_up(&self, daemon: &DaemonVersion) -> Option<String> {
+        if let (Some(config), Some(loaded)) = (&daemon.config, daemon.config_loaded)
+            && is_newer(Path::new(config), loaded)
+        {
+            // What comes of it is in the next answer.
+            let _ = self.client.reload().await;
+            return self.client.version().await.ok()?.config_error;
+        }
+        daemon.config_error.clone()
+    }
+
+    /// What a command came to; a tunnel that is not known may be in an edit that was rejected.
     pub(crate) async fn explained<T, E: Into<ApiError>>(
         &self,
         command: impl Future<Output = Result<T, E>>,
@@ -76,12 +94,11 @@ impl Link {
         if error.code != ErrorCode::NoSuchTunnel {
             return Err(error);
         }
-        let config = self.client.version().await.ok().and_then(|daemon| daemon.config);
-        // The daemon makes its socket when it starts, after it has read the file.
-        if config.is_some_and(|config| is_newer(Path::new(&config), self.client.socket())) {
-            return Err(
-                error.with_hint("the configuration was changed after the daemon started: tunnels stop && tunnels up")
-            );
+        let rejected = self.client.version().await.is_ok_and(|daemon| daemon.config_error.is_some());
+        if rejected {
+            return Err(error.with_hint(
+                "the last edit of the configuration was rejected: `tunnels config check` says what is wrong",
+            ));
         }
         Err(error)
     }
@@ -127,9 +144,9 @@ impl Link {
     }
 }
 
-fn is_newer(file: &Path, than: &Path) -> bool {
-    let modified = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
-    matches!((modified(file), modified(than)), (Some(file), Some(than)) if file > than)
+fn is_newer(file: &Path, than: Timestamp) -> bool {
+    let modified = file.metadata().and_then(|found| found.modified()).ok();
+    modified.and_then(|at| Timestamp::try_from(at).ok()).is_some_and(|at| at > than)
 }
 
 /// Where socket and state are.
@@ -170,17 +187,12 @@ mod tests {
     #[test]
     fn a_file_that_was_written_later_is_newer() {
         let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let write = |name: &str, seconds| {
-            let file = std::fs::File::create(path(name)).unwrap();
-            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
-        };
-        write("config", 1);
-        write("socket", 2);
-        assert!(!is_newer(&path("config"), &path("socket")));
-        write("config", 3);
-        assert!(is_newer(&path("config"), &path("socket")));
-        assert!(!is_newer(&path("gone"), &path("socket")));
+        let path = folder.path().join("config");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(2)).unwrap();
+        let second = |second| Timestamp::from_second(second).unwrap();
+        assert!(is_newer(&path, second(1)) && !is_newer(&path, second(2)));
+        assert!(!is_newer(&folder.path().join("gone"), second(1)));
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn decide(names: &[String], is_attended: bool, ask: impl FnOnce(&str) -> io::Res
     let what = format!("{} {} protected", names.join(", "), if names.len() == 1 { "is" } else { "are" });
     if !is_attended {
         return Err(ApiError::new(ErrorCode::Usage, format!("{what}, and there is no terminal to ask on"))
-            .with_hint("add --yes if it is meant"));
+            .with_hint("add --yes if it is meant, or --reason TEXT with `up`"));
     }
     let answer = ask(&format!("{what}: bring up all the same?"))
         .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot ask: {error}")))?;

@@ -3,21 +3,48 @@
 //! Owns the watcher and the reading, which happens off the async threads: an include may lie on a file system
 //! that hangs. What is read is handed over whole; applying it is the daemon's.
 
+use crate::clock;
 use crate::config::{self, Config, ConfigErrors, Watcher};
 use std::future::pending;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
-use tokio::task::JoinHandle;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
+use tunnels_api::Timestamp;
+
+/// A file that was written less than this ago may be half of what is being written: an editor that empties it
+/// first must not cost all tunnels. The watcher waits as long; whoever asks may come in between.
+const REST: Duration = Duration::from_millis(100);
+/// A file that never rests is read all the same.
+const MAX_WAITS: u32 = 20;
+
+/// File systems stamp files with the time of the last timer tick, which may be so far back.
+const TICK: Duration = Duration::from_millis(20);
 
 /// What reading gave.
-pub(crate) type Loaded = Result<Config, ConfigErrors>;
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// Files that are stamped later may hold something else.
+    pub(crate) at: Timestamp,
+    pub(crate) config: Result<Config, ConfigErrors>,
+}
+
+impl Loaded {
+    fn read(path: &Path) -> Self {
+        // Before anything is read: what is written meanwhile is later than this.
+        let at = clock::timestamp() - TICK;
+        Self { at, config: config::load(path) }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct ConfigSource {
     path: PathBuf,
     /// None where the system does not let us watch: then only on request.
     watcher: Option<Watcher>,
-    loading: Option<JoinHandle<Loaded>>,
+    loading: Option<AbortOnDropHandle<Loaded>>,
     /// Something changed while it was being read: what is read now may be half of it.
     again: bool,
 }
@@ -31,7 +58,7 @@ impl ConfigSource {
                 tracing::warn!(%error, "edits of the configuration are not noticed; SIGHUP makes the daemon read it");
             })
             .ok();
-        let loaded = config::load(&path);
+        let loaded = Loaded::read(&path);
         let mut source = Self { path, watcher, loading: None, again: false };
         source.follow(&loaded);
         (source, loaded)
@@ -42,8 +69,7 @@ impl ConfigSource {
         if self.loading.is_some() {
             self.again = true;
         } else {
-            let path = self.path.clone();
-            self.loading = Some(tokio::task::spawn_blocking(move || config::load(&path)));
+            self.loading = Some(AbortOnDropHandle::new(tokio::spawn(read(self.path.clone()))));
         }
     }
 
@@ -84,7 +110,7 @@ impl ConfigSource {
 
     /// The files may be others now. Of a configuration that is wrong, too: its mending is to be seen.
     fn follow(&mut self, loaded: &Loaded) {
-        let files: &[PathBuf] = match loaded {
+        let files: &[PathBuf] = match &loaded.config {
             Ok(config) => &config.files,
             Err(errors) => errors.files(),
         };
@@ -92,4 +118,17 @@ impl ConfigSource {
             watcher.follow(files);
         }
     }
+}
+
+async fn read(path: PathBuf) -> Loaded {
+    for _ in 0..MAX_WAITS {
+        let written = std::fs::metadata(&path).and_then(|file| file.modified());
+        match written.map(|at| SystemTime::now().duration_since(at)) {
+            Ok(Ok(age)) if age < REST => sleep(REST.saturating_sub(age)).await,
+            // Gone, long written, or written in the future.
+            _ => break,
+        }
+    }
+    // It is never cancelled, so an error is a panic.
+    spawn_blocking(move || Loaded::read(&path)).await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
 }

@@ -16,6 +16,8 @@ use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
 use crate::tunnel::{Surroundings, Turns};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
 use ssm_session::Tls;
 use std::io;
 use std::path::PathBuf;
@@ -93,14 +95,14 @@ impl Daemon {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let (source, config) = ConfigSource::open(options.config_path);
-        let config = config?;
+        let (source, loaded) = ConfigSource::open(options.config_path);
+        let config = loaded.config?;
         let instance = Instance::claim(&options.runtime_dir)?;
         let state = StateFile::open(&options.state_dir, instance.socket()).map_err(|error| match error {
             ClaimError::Io { source, .. } => StartError::State { path: options.state_dir.clone(), source },
             other => other.into(),
         })?;
-        let board = StatusBoard::new();
+        let board = StatusBoard::new(loaded.at);
         let (sender, commands) = mpsc::channel(COMMAND_QUEUE);
         let version = DaemonVersion {
             version: options.version,
@@ -181,11 +183,16 @@ impl Daemon {
                     None => break (drain, None),
                 },
                 loaded = source.next() => {
-                    let outcome = apply(loaded, &mut supervisor, &board);
-                    for reply in asked.drain(..) {
-                        // Whoever asked may be gone.
-                        drop(reply.send(outcome.clone()));
-                    }
+                    let (outcome, in_force) = apply(loaded, &mut supervisor, &board);
+                    let asked = std::mem::take(&mut asked);
+                    // A tunnel takes its change over within a moment; this task waits for none.
+                    tokio::spawn(async move {
+                        in_force.await;
+                        for reply in asked {
+                            // Whoever asked may be gone.
+                            drop(reply.send(outcome.clone()));
+                        }
+                    });
                 }
                 () = shutdown.cancelled() => break (drain, None),
                 _ = sample.tick() => board.sample(clock::now()),
@@ -209,12 +216,16 @@ impl Daemon {
 }
 
 /// Puts a configuration in force, or says why the one before stays.
-fn apply(loaded: Loaded, supervisor: &mut Supervisor, board: &StatusBoard) -> Result<Reloaded, ApiError> {
-    match loaded {
+fn apply(
+    loaded: Loaded,
+    supervisor: &mut Supervisor,
+    board: &StatusBoard,
+) -> (Result<Reloaded, ApiError>, BoxFuture<'static, ()>) {
+    match loaded.config {
         Ok(config) => {
-            let done = supervisor.apply(config);
-            tracing::info!("the configuration was read again: {}", summary(&done));
-            Ok(done)
+            let (done, in_force) = supervisor.apply(config, loaded.at);
+            tell(&done);
+            (Ok(done), in_force.boxed())
         }
         Err(errors) => {
             let report = errors.render(false);
@@ -222,19 +233,22 @@ fn apply(loaded: Loaded, supervisor: &mut Supervisor, board: &StatusBoard) -> Re
                 tracing::warn!("the edited configuration is wrong; the one before stays in force\n{report}");
             }
             let text = format!("the configuration is wrong; the one before stays in force\n{report}");
-            Err(ApiError::new(ErrorCode::ConfigInvalid, text))
+            (Err(ApiError::new(ErrorCode::ConfigInvalid, text)), ready(()).boxed())
         }
     }
 }
 
-fn summary(done: &Reloaded) -> String {
-    let parts = [("new", &done.added), ("gone", &done.removed), ("changed", &done.changed)];
-    let parts: Vec<String> = parts
-        .iter()
+/// What an edit has changed, for the log; a file that was only touched is not worth a line.
+fn tell(done: &Reloaded) {
+    let Reloaded { added, removed, changed, restarted } = done;
+    let parts: Vec<String> = [("added", added), ("removed", removed), ("changed", changed), ("restarted", restarted)]
+        .into_iter()
         .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+        .map(|(what, names)| format!("{what} {}", names.join(", ")))
         .collect();
-    if parts.is_empty() { "nothing has changed".to_owned() } else { parts.join("; ") }
+    if !parts.is_empty() {
+        tracing::info!("the configuration has changed: {}", parts.join("; "));
+    }
 }
 
 /// Starts a daemon and serves until `shutdown` or the command to stop.

@@ -4,7 +4,6 @@
 //! broadcast. Byte and connection counters are atomics that the forwarding tasks bump without asking
 //! anybody; they are read when somebody looks. The board decides nothing.
 
-use crate::clock;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -172,16 +171,10 @@ impl Entry {
     }
 }
 
-impl Default for StatusBoard {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl StatusBoard {
-    /// An empty board, its configuration read just now.
-    pub fn new() -> Self {
-        let config = ConfigState { loaded: clock::timestamp(), error: None };
+    /// An empty board, its configuration read at that time.
+    pub fn new(loaded: Timestamp) -> Self {
+        let config = ConfigState { loaded, error: None };
         let board = Board { entries: Vec::new(), config, next_slot: 0 };
         Self { shared: Arc::new(Shared { board: Mutex::new(board), events: broadcast::Sender::new(EVENT_BACKLOG) }) }
     }
@@ -243,11 +236,11 @@ impl StatusBoard {
     }
 
     /// A changed configuration is in force: `order` is that of its tunnels.
-    pub(crate) fn config_loaded(&self, order: &[&str]) {
+    pub(crate) fn config_loaded(&self, order: &[&str], loaded: Timestamp) {
         let mut board = self.lock();
         let place = |name: &str| order.iter().position(|known| *known == name);
         board.entries.sort_by_cached_key(|entry| place(&entry.status.name).unwrap_or(usize::MAX));
-        board.config = ConfigState { loaded: clock::timestamp(), error: None };
+        board.config = ConfigState { loaded, error: None };
         self.send(DaemonEvent::ConfigReloaded);
         // Which tunnel stands where is in no other event.
         self.send(DaemonEvent::Snapshot { tunnels: board.live(), config_error: None });

@@ -4,10 +4,11 @@
 
 use crate::config::{Config, ConfigChange, TunnelConfig, diff};
 use crate::tunnel::{Busy, Surroundings, TunnelHandle};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tunnels_api::{ApiError, ErrorCode, Reloaded, Selector, TargetState};
+use tunnels_api::{ApiError, ErrorCode, Reloaded, Selector, TargetState, Timestamp};
 
 #[derive(Debug)]
 pub(crate) struct Supervisor {
@@ -31,8 +32,14 @@ impl Supervisor {
         supervisor
     }
 
-    /// Applies an edit by its differences; tunnels that it does not touch do not notice.
-    pub(crate) fn apply(&mut self, next: Config) -> Reloaded {
+    /// Applies an edit by its differences; tunnels that it does not touch do not notice. What is answered is
+    /// true once the future is ready: each tunnel takes its own change over.
+    pub(crate) fn apply(
+        &mut self,
+        next: Config,
+        read: Timestamp,
+    ) -> (Reloaded, impl Future<Output = ()> + Send + use<>) {
+        let mut taking_over = Vec::new();
         while self.leaving.try_join_next().is_some() {}
         let mut done = Reloaded::default();
         for change in diff(&self.config, &next) {
@@ -57,15 +64,15 @@ impl Supervisor {
                     if impact.restarts() && handle.wanted() == TargetState::Up {
                         done.restarted.push(tunnel.name.clone());
                     }
-                    handle.reconfigure(tunnel);
+                    taking_over.push(handle.reconfigure(tunnel));
                 }
             }
         }
         self.config = next;
         let order: Vec<&str> = self.config.tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
         self.tunnels.sort_by_key(|handle| order.iter().position(|name| *name == handle.config().name));
-        self.around.board.config_loaded(&order);
-        done
+        self.around.board.config_loaded(&order, read);
+        (done, join_all(taking_over).map(drop))
     }
 
     fn add(&mut self, tunnel: TunnelConfig, wanted: TargetState) {

@@ -39,5 +39,5 @@ pub use remote::{ConnectionEnd, TestRemote};
 pub use seeded::{SeededBytes, Sha256, seeded_sha256};
 pub use settings::{official_agent_dir, official_plugin, test_bytes, test_duration};
 pub use sim::{NODE, SimOptions, TestSim};
-pub use transfer::{Direction, Transfer, answer_after_half_close, echo_once, hold_open, request_download};
+pub use transfer::{Direction, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download};
 pub use wait::wait_until;

@@ -145,6 +145,11 @@ pub fn request_download(port: u16, length: u64, seed: u64) -> io::Result<TcpStre
     connect(port, Request { service: Service::Download, length, seed })
 }
 
+/// Opens a connection on which the remote sends back what it gets.
+pub fn open_echo(port: u16) -> io::Result<TcpStream> {
+    connect(port, Request { service: Service::Echo, length: 0, seed: 0 })
+}
+
 /// Opens a connection on which the remote says nothing, and sends `bytes`.
 pub fn hold_open(address: impl ToSocketAddrs, bytes: &[u8]) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;

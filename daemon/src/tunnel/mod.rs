@@ -34,7 +34,7 @@ use crate::status::StatusBoard;
 use ssm_session::Tls;
 use std::sync::Arc;
 use std::time::Duration;
-use task::TunnelTask;
+use task::{Edits, TunnelTask};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tunnels_api::TargetState;
@@ -77,6 +77,8 @@ pub(crate) struct Surroundings {
 pub(crate) struct TunnelHandle {
     /// Not in the queue: an edit must not be refused, and of several only the last counts.
     config: watch::Sender<Arc<TunnelConfig>>,
+    /// What its task runs with.
+    in_force: watch::Receiver<Arc<TunnelConfig>>,
     commands: mpsc::Sender<TunnelCommand>,
     task: JoinHandle<()>,
     wanted: TargetState,
@@ -88,10 +90,12 @@ impl TunnelHandle {
         let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
         warn_if_exposed(&config);
         let span = tunnel_span(&config.name);
-        let (config, edits) = watch::channel(Arc::new(config));
-        let task = TunnelTask::new(edits, around, queue);
+        let config = Arc::new(config);
+        let (shown, in_force) = watch::channel(Arc::clone(&config));
+        let (config, edits) = watch::channel(config);
+        let task = TunnelTask::new(Edits { edits, in_force: shown }, around, queue);
         let task = tokio::spawn(tracing::Instrument::instrument(task.run(), span));
-        Self { config, commands, task, wanted: TargetState::Down }
+        Self { config, in_force, commands, task, wanted: TargetState::Down }
     }
 
     pub(crate) fn config(&self) -> Arc<TunnelConfig> {
@@ -99,10 +103,15 @@ impl TunnelHandle {
     }
 
     /// Makes it run with another configuration of the same name. What does not depend on the changed keys
-    /// goes on.
-    pub(crate) fn reconfigure(&self, config: TunnelConfig) {
+    /// goes on. The future is ready when the tunnel has taken it over, or a later one, and its entry on the board
+    /// shows that.
+    pub(crate) fn reconfigure(&self, config: TunnelConfig) -> impl Future<Output = ()> + Send + use<> {
         warn_if_exposed(&config);
-        self.config.send_replace(Arc::new(config));
+        let config = Arc::new(config);
+        self.config.send_replace(Arc::clone(&config));
+        let (mut in_force, latest) = (self.in_force.clone(), self.config.subscribe());
+        // An error is a task that has ended, which takes over nothing more.
+        async move { drop(in_force.wait_for(|now| Arc::ptr_eq(now, &latest.borrow())).await) }
     }
 
     pub(crate) fn wanted(&self) -> TargetState {

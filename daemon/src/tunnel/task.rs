@@ -48,11 +48,20 @@ enum Done {
     Ended,
 }
 
+/// The tunnel's side of its configuration.
+#[derive(Debug)]
+pub(super) struct Edits {
+    /// What it is to run with.
+    pub(super) edits: watch::Receiver<Arc<TunnelConfig>>,
+    /// What it runs with, and shows.
+    pub(super) in_force: watch::Sender<Arc<TunnelConfig>>,
+}
+
 #[derive(Debug)]
 pub(super) struct TunnelTask {
     /// What it runs with; the next is in `edits`.
     config: Arc<TunnelConfig>,
-    edits: watch::Receiver<Arc<TunnelConfig>>,
+    edits: Edits,
     around: Surroundings,
     /// Recorded with the sessions instead of the configured one.
     reason: Option<String>,
@@ -78,12 +87,8 @@ pub(super) struct TunnelTask {
 }
 
 impl TunnelTask {
-    pub(super) fn new(
-        mut edits: watch::Receiver<Arc<TunnelConfig>>,
-        around: Surroundings,
-        commands: mpsc::Receiver<TunnelCommand>,
-    ) -> Self {
-        let config = Arc::clone(&edits.borrow_and_update());
+    pub(super) fn new(mut edits: Edits, around: Surroundings, commands: mpsc::Receiver<TunnelCommand>) -> Self {
+        let config = Arc::clone(&edits.edits.borrow_and_update());
         let (news_in, news) = mpsc::channel(NEWS_QUEUE);
         let gauges = Arc::new(Gauges::default());
         let (gate, gate_out) = watch::channel(Gate::closed(config.hold));
@@ -128,7 +133,7 @@ impl TunnelTask {
                     Some(command) => self.obey(command),
                     None => return,
                 },
-                Ok(()) = self.edits.changed(), if draining.is_none() => self.reconfigure(),
+                Ok(()) = self.edits.edits.changed(), if draining.is_none() => self.reconfigure(),
                 Some(news) = self.news.recv() => self.connection_news(news),
                 // An error would be a task that was cancelled, which none is, or a panic, which is caught.
                 Some(Ok(done)) = self.running.join_next() => self.done(done),
@@ -197,6 +202,11 @@ impl TunnelTask {
         self.open_gate();
         let carrier = self.live.as_ref().map(|live| (live.target.as_str(), live.region.as_str()));
         self.publisher.show(&self.lifecycle, self.wanted, carrier);
+        self.edits.in_force.send_if_modified(|now| {
+            let is_news = !Arc::ptr_eq(now, &self.config);
+            *now = Arc::clone(&self.config);
+            is_news
+        });
     }
 
     fn done(&mut self, done: Done) {

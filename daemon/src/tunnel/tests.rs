@@ -6,7 +6,7 @@ use crate::aws::fake::FakeAws;
 use std::path::Path;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use tunnels_api::{CauseKind, TunnelState, TunnelStatus};
+use tunnels_api::{CauseKind, Timestamp, TunnelState, TunnelStatus};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,7 +28,7 @@ impl World {
         let text = format!("[tunnels.a]\nremote = 1\nlocal = {port}\ntarget = \"i-01234567\"\n{keys}\n");
         let config = crate::config::parse(Path::new("c"), &text).unwrap().tunnels.remove(0);
         let folder = tempfile::tempdir().unwrap();
-        let (aws, board) = (FakeAws::default(), StatusBoard::new());
+        let (aws, board) = (FakeAws::default(), StatusBoard::new(Timestamp::UNIX_EPOCH));
         let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
         state.want("a", wanted);
         let around = Surroundings {

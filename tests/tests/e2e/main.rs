@@ -3,6 +3,7 @@
 mod broken;
 mod churn;
 mod cuts;
+mod edits;
 mod half_close;
 mod harness;
 mod lifecycle;

@@ -82,7 +82,7 @@ impl Daemon {
         let folder = folder();
         let instance = Instance::claim(folder.path()).expect("claims");
         let socket = instance.socket().to_owned();
-        let board = StatusBoard::new();
+        let board = StatusBoard::new(Timestamp::UNIX_EPOCH);
         let slot = board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()), Instant::now());
         let (commands, mut queue) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(async move {

@@ -6,6 +6,7 @@ use crate::aws::fake::FakeAws;
 use crate::status::StatusBoard;
 use crate::tunnel::Turns;
 use std::path::Path;
+use tunnels_api::Timestamp;
 
 fn tunnel(keys: &str) -> Arc<TunnelConfig> {
     let text = format!("[tunnels.a]\nlocal = 1\n{keys}\n");
@@ -18,7 +19,7 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
     let around = Surroundings {
         aws: Arc::new(aws.clone()),
         tls: Tls::default(),
-        board: StatusBoard::new(),
+        board: StatusBoard::new(Timestamp::UNIX_EPOCH),
         state,
         turns: Turns::default(),
         drain: Duration::ZERO,

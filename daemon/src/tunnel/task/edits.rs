@@ -10,13 +10,13 @@ use std::sync::Arc;
 impl TunnelTask {
     /// Takes the next configuration over, if there is one.
     pub(super) fn reconfigure(&mut self) {
-        let next = Arc::clone(&self.edits.borrow_and_update());
+        let next = Arc::clone(&self.edits.edits.borrow_and_update());
         let old = std::mem::replace(&mut self.config, Arc::clone(&next));
         if old == next {
             return;
         }
         let impact = Impact::of(&old, &next);
-        tracing::info!(?impact, "the configuration has changed");
+        tracing::debug!(?impact, "the configuration has changed");
         self.connect_as_configured();
         self.publisher.reconfigure(&next);
         self.lifecycle.handle_config(Policy::of(&next), impact, clock::now());

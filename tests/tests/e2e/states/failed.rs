@@ -3,7 +3,7 @@
 use serde_json::json;
 use tunnels_tests::{NODE, TestDaemon, TestRemote, TestSim};
 
-use super::{is_tried_again, is_well, names, set_off};
+use super::{is_tried_again, is_well, names};
 
 #[test]
 fn what_iam_or_the_account_refuses_waits_for_the_user() {
@@ -54,12 +54,11 @@ fn a_region_or_profile_that_is_not_there_is_mended_by_an_edit() {
     let user = TestDaemon::with_defaults(&format!("target = \"{NODE}\"\n"))
         .tunnel_with("nowhere", &remote, "# scope of nowhere")
         .tunnel_with("nobody", &remote, "profile = \"nobody\"\n# scope of nobody");
-    set_off(&user, "nowhere");
-    set_off(&user, "nobody");
     for (name, kind, words) in [
         ("nowhere", "no-region", ["no AWS region", "set `region`"]),
         ("nobody", "no-profile", ["profile `nobody`", "aws configure sso --profile nobody"]),
     ] {
+        user.run(&["up", name, "--wait"]).expect_code(8);
         let status = user.wait_for_cause(name, "failed", kind);
         names(&status, &words);
         is_tried_again(&status, false);

@@ -33,7 +33,8 @@ Environment:
   TUNNELS_RUNTIME_DIR           folder of the daemon's socket
   TUNNELS_STATE_DIR             folder of the daemon's state and log
   TUNNELS_LOG                   what the daemon logs: info, debug, tunnels_daemon=trace, …
-  NO_COLOR                      set to anything: no colour";
+  AWS_*                         as with every AWS program; the daemon has those of the shell that starts it
+  NO_COLOR, CLICOLOR_FORCE      set to anything: no colour; colour in a pipe too";
 
 impl From<ErrorCode> for Exit {
     fn from(code: ErrorCode) -> Self {

@@ -5,6 +5,9 @@
 
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
 use tunnels_api::{ApiError, ErrorBody, ErrorCode};
 use tunnels_tui::progress::Progress;
 use tunnels_tui::style::Look;
@@ -30,6 +33,20 @@ pub(crate) fn finish(written: io::Result<()>) -> Result<(), ApiError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Waits until nobody reads standard output any more: what is written only now and then would otherwise
+/// notice late, and `… | grep -m1 ready` wait for nothing. For ever where the system cannot tell.
+pub(crate) async fn hung_up() {
+    // Unchecked, because the check would make the pipe non-blocking for all who share it. It is never written
+    // to here, and what cannot be watched, as a file, is refused.
+    let out = io::stdout().as_fd().try_clone_to_owned().and_then(pipe::Sender::from_owned_fd_unchecked);
+    if let Ok(out) = out
+        && out.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Says something beside the result; never stops a command.

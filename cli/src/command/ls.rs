@@ -45,6 +45,7 @@ impl Ls {
                         output::finish(watched).map(|()| Exit::Done)
                     }
                     exit = interrupted() => Ok(exit),
+                    () = output::hung_up() => Ok(Exit::Done),
                 };
             }
             tunnels.retain(|tunnel| names.contains(&tunnel.name));

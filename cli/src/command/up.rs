@@ -21,10 +21,10 @@ const MOST_NAMES: usize = 4;
 
 const EXAMPLES: &str = "\
 Examples:
-  tunnels up                              all tunnels but those with `auto = false`
-  tunnels up orders-db 'billing-*' @cache by name, by pattern, by group
-  tunnels up --wait=1m @db && pytest      in a script: 0 only if all of them are ready
-  tunnels up --attach orders-db           until ctrl-C";
+  tunnels up                                 all tunnels but those with `auto = false`
+  tunnels up orders-db 'billing-*' @cache    by name, by pattern, by group
+  tunnels up --wait=1m @db && pytest         in a script: 0 only if all of them are ready
+  tunnels up --attach orders-db              until ctrl-C";
 
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]

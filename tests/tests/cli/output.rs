@@ -1,5 +1,6 @@
 //! What a person or a pipe reads.
 
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use tunnels_tests::{TestDaemon, TestRemote, TestSim, finish, wait_until};
@@ -84,6 +85,22 @@ fn a_reader_that_hangs_up_is_no_error() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
         assert!(output.status.success(), "{arguments:?}: {}", output.status);
     }
+}
+
+#[test]
+fn a_watch_ends_when_nobody_reads_it_any_more() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("api", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut watch = user.command(&["ls", "--watch"]).stdout(writer).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(reader).read_line(&mut first).unwrap();
+    assert!(first.contains("api  ready"), "{first}");
+    // The reader is gone, and nothing changes that would have to be written.
+    let status = wait_until("the watch to end", DEADLINE, || watch.try_wait().unwrap());
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl ClientError {
     /// Whether no daemon runs, so that starting one would help.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { source, .. }
-            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused))
+            if matches!(source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory))
     }
 }
 
@@ -82,9 +83,12 @@ impl From<ClientError> for ApiError {
         match error {
             ClientError::Refused(refused) => refused,
             ClientError::Unreachable { ref source, .. } => {
-                let message = if error.is_unreachable() { error.to_string() } else { format!("{error}: {source}") };
-                ApiError::new(ErrorCode::DaemonUnreachable, message)
-                    .with_hint("start it with `tunnels up` or `tunnels daemon`")
+                if error.is_unreachable() {
+                    return Self::new(ErrorCode::DaemonUnreachable, error.to_string())
+                        .with_hint("start it with `tunnels up` or `tunnels daemon`");
+                }
+                Self::new(ErrorCode::DaemonUnreachable, format!("{error}: {source}"))
+                    .with_hint("look whose that folder is, or name another one with TUNNELS_RUNTIME_DIR")
             }
             ClientError::Silent { .. } => ApiError::new(ErrorCode::DaemonUnreachable, error.to_string())
                 .with_hint("it may hang: `tunnels daemon` after ending its process starts a new one"),

@@ -1,7 +1,7 @@
 //! The recent lines of the log, for `GET /v1/logs`.
 //!
 //! Every tunnel has room of its own, so that one in trouble does not push out what another has to say, and
-//! so has the daemon. Whoever follows gets new lines by a broadcast; nobody can hold up a writer. It decides
+//! so has the daemon; and particulars that somebody asked for do not push out what matters. Whoever follows gets new lines by a broadcast; nobody can hold up a writer. It decides
 //! nothing about what is heard: that is done by the filter in front of its layer.
 
 use crate::log_layer::{LogLayer, LogSink};
@@ -9,9 +9,9 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
-use tunnels_api::{LogLine, LogQuery};
+use tunnels_api::{LogLevel, LogLine, LogQuery};
 
-/// Lines of one tunnel that are kept: a bad day of its state changes.
+/// Lines of one tunnel that are kept, of what matters and of particulars each: a bad day of its state changes.
 const TUNNEL_LINES: usize = 250;
 /// Lines that are about no tunnel.
 const DAEMON_LINES: usize = 1000;
@@ -46,10 +46,29 @@ struct Shared {
 
 #[derive(Default)]
 struct Kept {
-    /// By tunnel; no tunnel's name is [`THE_DAEMON`].
-    rings: HashMap<String, VecDeque<Entry>>,
+    rings: HashMap<Room, VecDeque<Entry>>,
     next: u64,
     bytes: usize,
+}
+
+/// Which lines share a bound.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Room {
+    /// A tunnel's name, or [`THE_DAEMON`], which is none.
+    whose: String,
+    /// Whether they are beyond what is heard where nobody asks for more.
+    detail: bool,
+}
+
+impl Room {
+    fn of(line: &LogLine) -> Self {
+        let whose = line.tunnel.clone().unwrap_or_else(|| THE_DAEMON.to_owned());
+        Self { whose, detail: line.level > LogLevel::Info }
+    }
+
+    fn both(whose: &str) -> [Self; 2] {
+        [false, true].map(|detail| Self { whose: whose.to_owned(), detail })
+    }
 }
 
 /// A line with its place in the order of all.
@@ -92,7 +111,8 @@ impl LogBuffer {
 
     /// Whether there is a line about this tunnel.
     pub(crate) fn knows(&self, tunnel: &str) -> bool {
-        self.lock().rings.contains_key(tunnel)
+        let kept = self.lock();
+        Room::both(tunnel).iter().any(|room| kept.rings.contains_key(room))
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -112,38 +132,37 @@ impl LogSink for LogBuffer {
 impl Kept {
     fn push(&mut self, line: Arc<LogLine>) {
         let most = if line.tunnel.is_some() { TUNNEL_LINES } else { DAEMON_LINES };
-        let key = line.tunnel.clone().unwrap_or_else(|| THE_DAEMON.to_owned());
+        let room = Room::of(&line);
         let number = self.next;
         self.next += 1;
         self.bytes += cost(&line);
-        let ring = self.rings.entry(key.clone()).or_default();
+        let ring = self.rings.entry(room.clone()).or_default();
         ring.push_back(Entry { number, line });
         if ring.len() > most {
-            self.drop_oldest_of(&key);
+            self.drop_oldest_of(&room);
         }
         while self.bytes > MOST_BYTES {
             let oldest = self.rings.iter().min_by_key(|(_, ring)| ring.front().map(|entry| entry.number));
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else { break };
-            self.drop_oldest_of(&key);
+            let Some(room) = oldest.map(|(room, _)| room.clone()) else { break };
+            self.drop_oldest_of(&room);
         }
     }
 
-    fn drop_oldest_of(&mut self, key: &str) {
-        let Some(ring) = self.rings.get_mut(key) else { return };
+    fn drop_oldest_of(&mut self, room: &Room) {
+        let Some(ring) = self.rings.get_mut(room) else { return };
         if let Some(entry) = ring.pop_front() {
             self.bytes -= cost(&entry.line);
         }
         if ring.is_empty() {
-            self.rings.remove(key);
+            self.rings.remove(room);
         }
     }
 
     fn lines(&self, query: &LogQuery) -> Vec<Arc<LogLine>> {
-        if let Some(tunnel) = &query.tunnel {
-            let ring = self.rings.get(tunnel);
-            return query.pick(ring.into_iter().flatten().map(|entry| Arc::clone(&entry.line)));
-        }
-        let mut all: Vec<&Entry> = self.rings.values().flatten().collect();
+        let mut all: Vec<&Entry> = match &query.tunnel {
+            Some(tunnel) => Room::both(tunnel).iter().filter_map(|room| self.rings.get(room)).flatten().collect(),
+            None => self.rings.values().flatten().collect(),
+        };
         all.sort_unstable_by_key(|entry| entry.number);
         query.pick(all.into_iter().map(|entry| Arc::clone(&entry.line)))
     }
@@ -159,12 +178,16 @@ fn cost(line: &LogLine) -> usize {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use tunnels_api::{LogLevel, Timestamp};
+    use tunnels_api::Timestamp;
 
     fn write(buffer: &LogBuffer, tunnel: Option<&str>, message: impl Into<String>) {
+        write_at(buffer, LogLevel::Info, tunnel, message);
+    }
+
+    fn write_at(buffer: &LogBuffer, level: LogLevel, tunnel: Option<&str>, message: impl Into<String>) {
         buffer.write(&Arc::new(LogLine {
             time: Timestamp::UNIX_EPOCH,
-            level: LogLevel::Info,
+            level,
             tunnel: tunnel.map(str::to_owned),
             target: "t".into(),
             message: message.into(),
@@ -195,6 +218,19 @@ mod tests {
         assert_eq!(messages(&noisy), [(10 * TUNNEL_LINES - 2).to_string(), (10 * TUNNEL_LINES - 1).to_string()]);
         assert!(buffer.knows("quiet") && !buffer.knows("nobody"));
         assert_eq!(buffer.lines(&of("nobody")).len(), 0);
+    }
+
+    #[test]
+    fn particulars_push_out_nothing_that_matters() {
+        let buffer = LogBuffer::default();
+        write(&buffer, Some("a"), "matters");
+        for number in 0..10 * TUNNEL_LINES {
+            write_at(&buffer, LogLevel::Debug, Some("a"), number.to_string());
+        }
+        write(&buffer, Some("a"), "last");
+        let lines = buffer.lines(&of("a"));
+        assert_eq!(lines.len(), TUNNEL_LINES + 2);
+        assert_eq!((&*lines[0].message, &*lines[TUNNEL_LINES + 1].message), ("matters", "last"));
     }
 
     #[test]

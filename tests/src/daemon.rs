@@ -234,6 +234,11 @@ impl TestDaemon {
         EventLog::follow(&self.socket())
     }
 
+    /// Where the daemon logs to.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.path().join("state/daemon.log")
+    }
+
     /// The text of every file that the daemon keeps in its state folder.
     pub fn state_files(&self) -> Vec<String> {
         let files = fs::read_dir(self.folder.path().join("state")).expect("our own folder");

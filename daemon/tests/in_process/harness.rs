@@ -29,6 +29,13 @@ pub(crate) struct World {
     running: JoinHandle<std::io::Result<()>>,
 }
 
+/// The log of this test's daemon; nothing writes to it unless the test sees to that.
+pub(crate) fn logs() -> LogBuffer {
+    // Each test has a thread of its own.
+    thread_local!(static LOGS: LogBuffer = LogBuffer::default());
+    LOGS.with(Clone::clone)
+}
+
 /// A free port of the loopback address; another process may take it first, which no test here notices.
 pub(crate) async fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
@@ -108,7 +115,7 @@ impl World {
             drain: Duration::ZERO,
             version: "test".into(),
             commit: None,
-            logs: LogBuffer::default(),
+            logs: logs(),
         }
     }
 

@@ -3,5 +3,6 @@
 mod edits;
 mod harness;
 mod json_api;
+mod logs;
 mod sessions;
 mod tunnels;

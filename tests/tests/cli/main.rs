@@ -5,4 +5,7 @@ mod completion;
 mod errors;
 mod exit_codes;
 mod json;
+mod logs;
 mod output;
+mod places;
+mod skew;

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Daemon(daemon::Daemon),
     /// Stop the daemon and end all its sessions
     Stop(stop::Stop),
-    /// Check the configuration, or show where it is
+    /// Check the configuration, show it as it is in force, or say where it is
     Config(config::Config),
     /// Run the simulated AWS side, to try the program without an account
     Sim(Box<sim::Sim>),
@@ -88,6 +88,7 @@ impl Command {
             Self::Ls(ls) => ls.json,
             Self::Status(status) => status.json,
             Self::Logs(logs) => logs.json,
+            Self::Config(config) => config.wants_json(),
             Self::Version(version) => version.json,
             _ => false,
         }

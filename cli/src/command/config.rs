@@ -1,4 +1,7 @@
-//! `tunnels config`: where the configuration is, and whether it is sound.
+//! `tunnels config`: where the configuration is, whether it is sound, and what is in force.
+
+mod check;
+mod show;
 
 use crate::exit::Exit;
 use crate::output;
@@ -16,26 +19,46 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
     /// Report everything that is wrong with the configuration
-    Check,
-    /// Print where the configuration is
-    Path,
+    Check(check::Check),
+    /// Print where the configuration is, whether it exists or not
+    Path {
+        /// Print the files that it includes as well, one a line
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show the configuration as it is in force, and where each value comes from
+    Show(show::Show),
 }
 
 impl Config {
-    pub(crate) fn run(self, named: Option<&Path>) -> Result<Exit, ApiError> {
-        let path = find(named)?;
-        match self.action {
-            Action::Path => output::print(&format!("{}\n", path.display()))?,
-            Action::Check => {
-                must_exist(&path)?;
-                let config = config::load(&path).map_err(|errors| invalid(&errors))?;
-                let count = config.tunnels.len();
-                let noun = if count == 1 { "tunnel" } else { "tunnels" };
-                output::print(&format!("{}: {count} {noun}, no mistakes\n", path.display()))?;
-            }
+    /// Whether results and errors are to be JSON.
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.action {
+            Action::Check(check) => check.json,
+            Action::Path { .. } => false,
+            Action::Show(show) => show.json,
         }
-        Ok(Exit::Done)
     }
+
+    pub(crate) fn run(self, named: Option<&Path>) -> Result<Exit, ApiError> {
+        match self.action {
+            Action::Check(check) => check.run(named),
+            Action::Path { all } => path(&find(named)?, all),
+            Action::Show(show) => show.run(&find(named)?),
+        }
+    }
+}
+
+fn path(main: &Path, all: bool) -> Result<Exit, ApiError> {
+    let files = match config::load(main) {
+        Ok(config) if all => config.files,
+        // Mistakes are for `check`; what was looked at is known all the same.
+        Err(errors) if all => errors.files().to_vec(),
+        _ => vec![main.to_owned()],
+    };
+    let lines: Vec<String> = files.iter().map(|file| format!("{}\n", file.display())).collect();
+    output::print(&lines.concat())?;
+    Ok(Exit::Done)
 }
 
 /// The configuration file that is meant.
@@ -58,7 +81,8 @@ const FIRST_STEPS: &str = "create it, for example with
 
 /// Says how to begin when there is no configuration yet.
 pub(crate) fn must_exist(path: &Path) -> Result<(), ApiError> {
-    if path.exists() {
+    // A link to nothing, or a folder that may not be entered, is another mistake, and `load` says which.
+    if !path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(());
     }
     let text = format!("there is no configuration at {}", path.display());

@@ -51,12 +51,16 @@ async fn interrupted() -> Exit {
 pub(crate) fn pick(select: &[String], tunnels: &[TunnelStatus]) -> Result<Vec<String>, ApiError> {
     let known: Vec<(&str, &[String])> =
         tunnels.iter().map(|tunnel| (tunnel.name.as_str(), tunnel.groups.as_slice())).collect();
-    let names = Selector::pick(select, &known).map_err(|error| {
+    Ok(pick_from(select, &known, "tunnels ls")?.into_iter().map(str::to_owned).collect())
+}
+
+/// Picks of names with their groups; `lister` is the command that shows what there is.
+fn pick_from<'a>(select: &[String], known: &[(&'a str, &[String])], lister: &str) -> Result<Vec<&'a str>, ApiError> {
+    Selector::pick(select, known).map_err(|error| {
         let hint = match &error.similar {
-            Some(similar) => format!("did you mean `{similar}`? `tunnels ls` shows the names"),
-            None => "`tunnels ls` shows the names".to_owned(),
+            Some(similar) => format!("did you mean `{similar}`? `{lister}` shows the names"),
+            None => format!("`{lister}` shows the names"),
         };
         ApiError::new(ErrorCode::NoSuchTunnel, error.to_string()).with_hint(hint)
-    })?;
-    Ok(names.into_iter().map(str::to_owned).collect())
+    })
 }

@@ -159,10 +159,15 @@ impl ConfigErrors {
     /// The whole report; `color` for a terminal.
     pub fn render(&self, color: bool) -> String {
         let mut report = render_all(&self.errors, &Level::ERROR, color);
+        let _ = write!(report, "{}; nothing was changed", self.summary());
+        report
+    }
+
+    /// How many mistakes there are, in a sentence.
+    pub fn summary(&self) -> String {
         let count = self.errors.len();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
-        let _ = write!(report, "the configuration has {count} {noun}; nothing was changed");
-        report
+        format!("the configuration has {count} {noun}")
     }
 }
 

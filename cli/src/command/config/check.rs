@@ -1,0 +1,87 @@
+//! `tunnels config check`: every mistake at once, and what is only worth a warning.
+
+use crate::exit::Exit;
+use crate::output;
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tunnels_api::{ApiError, ErrorCode};
+use tunnels_daemon::config::{self, ConfigError, Resolved};
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Check {
+    /// Check this file instead, with all that it includes
+    file: Option<PathBuf>,
+    /// Print one JSON value: files, number of tunnels, errors and warnings
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self, named: Option<&Path>) -> Result<Exit, ApiError> {
+        let path = super::find(self.file.as_deref().or(named))?;
+        super::must_exist(&path)?;
+        let checked = config::resolve(&path);
+        if self.json {
+            output::print_json(&match &checked {
+                Ok(resolved) => {
+                    let config = &resolved.config;
+                    report(&config.files, Some(config.tunnels.len()), &[], &resolved.warnings)
+                }
+                Err(errors) => {
+                    let all: Vec<ConfigError> = errors.iter().cloned().collect();
+                    report(errors.files(), None, &all, &[])
+                }
+            })?;
+        }
+        let resolved = checked.map_err(|errors| match self.json {
+            // Everything is in the result.
+            true => ApiError::new(ErrorCode::ConfigInvalid, errors.summary()),
+            false => super::invalid(&errors),
+        })?;
+        if !self.json {
+            // The result is that it is sound; warnings stand beside it.
+            output::say(config::render_warnings(&resolved.warnings, true).trim_end());
+            output::print(&format!("{}: {}\n", path.display(), summary(&resolved)))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn summary(resolved: &Resolved) -> String {
+    let count = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+    let mut text = count(resolved.config.tunnels.len(), "tunnel");
+    if resolved.config.files.len() > 1 {
+        text = format!("{text} in {} files", resolved.config.files.len());
+    }
+    text.push_str(", no mistakes");
+    if !resolved.warnings.is_empty() {
+        text = format!("{text}, {}", count(resolved.warnings.len(), "warning"));
+    }
+    text
+}
+
+/// The shape that the README documents.
+fn report(files: &[PathBuf], tunnels: Option<usize>, errors: &[ConfigError], warnings: &[ConfigError]) -> Value {
+    let list = |errors: &[ConfigError]| errors.iter().map(entry).collect::<Vec<_>>();
+    json!({
+        "valid": errors.is_empty(),
+        "files": files,
+        "tunnels": tunnels,
+        "errors": list(errors),
+        "warnings": list(warnings),
+    })
+}
+
+fn entry(error: &ConfigError) -> Value {
+    let mut entry = json!({ "message": error.message() });
+    if let Some((file, line, column)) = error.position() {
+        entry["file"] = json!(file);
+        entry["line"] = json!(line);
+        entry["column"] = json!(column);
+    }
+    if let Some(help) = error.hint() {
+        entry["help"] = json!(help);
+    }
+    entry
+}

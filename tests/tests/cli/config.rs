@@ -21,7 +21,7 @@ fn check_says_that_all_is_well_and_what_is_worth_a_warning() {
     let (_sim, user) = setting();
     let finished = user.run(&["config", "check"]).expect_success();
     assert!(finished.stdout.ends_with(": 2 tunnels in 2 files, no mistakes\n"), "{}", finished.stdout);
-    assert_eq!(finished.stderr.trim(), "");
+    assert_eq!(finished.stderr, "");
 
     let team = user.config().with_file_name("team.toml");
     std::fs::write(&team, "[tunnels.cache]\nremote = \"cache.example:6379\"\nlocal = \"0.0.0.0:16379\"\n").unwrap();
@@ -76,7 +76,9 @@ fn check_reports_every_mistake_of_every_file() {
 fn show_says_what_is_in_force_and_where_it_comes_from() {
     let (_sim, user) = setting();
     let shown = user.run(&["config", "show"]).expect_success().stdout;
-    for line in ["[tunnels.orders-db]", "[tunnels.cache]", "# config.toml:6", "# defaults in config.toml:4", "# team.toml:3"] {
+    for line in
+        ["[tunnels.orders-db]", "[tunnels.cache]", "# config.toml:6", "# defaults in config.toml:4", "# team.toml:3"]
+    {
         assert!(shown.contains(line), "{line} is missing in\n{shown}");
     }
     assert!(!shown.contains('\u{1b}'), "colours in a pipe");

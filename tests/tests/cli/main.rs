@@ -2,6 +2,7 @@
 
 mod commands;
 mod completion;
+mod config;
 mod errors;
 mod exit_codes;
 mod json;

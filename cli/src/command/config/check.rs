@@ -34,14 +34,15 @@ impl Check {
                 }
             })?;
         }
-        let resolved = checked.map_err(|errors| match self.json {
-            // Everything is in the result.
-            true => ApiError::new(ErrorCode::ConfigInvalid, errors.summary()),
-            false => super::invalid(&errors),
+        let resolved = checked.map_err(|errors| {
+            // In JSON everything is in the result.
+            if self.json { ApiError::new(ErrorCode::ConfigInvalid, errors.summary()) } else { super::invalid(&errors) }
         })?;
         if !self.json {
             // The result is that it is sound; warnings stand beside it.
-            output::say(config::render_warnings(&resolved.warnings, true).trim_end());
+            if !resolved.warnings.is_empty() {
+                output::say(&format!("{}\n", config::render_warnings(&resolved.warnings, true).trim_end()));
+            }
             output::print(&format!("{}: {}\n", path.display(), summary(&resolved)))?;
         }
         Ok(Exit::Done)

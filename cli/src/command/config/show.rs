@@ -2,9 +2,11 @@
 //!
 //! What it prints for people is itself a configuration: the origins are comments.
 
+use crate::completion;
 use crate::exit::Exit;
 use crate::output;
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +19,7 @@ const MAX_ALIGNED: usize = 48;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Show {
     /// Only these tunnels: names, @groups or globs
-    #[arg(value_name = "SEL")]
+    #[arg(value_name = "SEL", add = ArgValueCompleter::new(completion::selectors))]
     select: Vec<String>,
     /// Print one JSON value
     #[arg(long)]

@@ -92,6 +92,11 @@ impl View {
                 look.paint(RED, &text::cut(&said, look.columns()))
             }
             None if tunnels.is_empty() => look.paint(BOLD, "no tunnels"),
+            // Below the list it may not have room.
+            None if self.model.config_error().is_some() => {
+                let said = format!("the edited configuration is not valid · {count}: {summary}");
+                look.paint(RED, &text::cut(&said, look.columns()))
+            }
             None => look.paint(BOLD, &text::cut(&format!("{count}: {summary}"), look.columns())),
         };
         let mut lines = vec![head, String::new()];
@@ -220,6 +225,7 @@ impl Drop for Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{now, soon};
     use tunnels_api::{Cause, CauseKind, TunnelState};
 
     #[test]
@@ -237,5 +243,39 @@ mod tests {
         );
         let removed = Change { to: None, cause: None, ..change };
         assert_eq!(line(&removed, now), "2026-11-21T06:03:05.250Z  orders-db  removed\n");
+    }
+
+    const LOOK: Look = Look { color: false, width: Some(80) };
+
+    fn view() -> View {
+        let mut view = View { model: Model::new(&[]), lost: None };
+        let event = DaemonEvent::Snapshot { tunnels: crate::fixture::mixed(), config_error: None };
+        view.take(News::Event(event), now());
+        view
+    }
+
+    #[test]
+    fn a_frame_says_what_there_is_and_fits_the_screen() {
+        let mut view = view();
+        let lines = view.frame(now(), LOOK, 12);
+        assert_eq!(lines[0], "7 tunnels: 3 ready, 1 connecting, 1 needs-login, 1 failed, 1 down");
+        assert_eq!(lines.len(), 12, "{lines:#?}");
+        view.take(News::Event(DaemonEvent::ConfigRejected { report: "error: no".into() }), now());
+        assert!(view.frame(now(), LOOK, 12)[0].starts_with("the edited configuration is not valid · 7 tunnels: "));
+        view.take(News::Event(DaemonEvent::ConfigReloaded), now());
+        assert!(view.frame(now(), LOOK, 12)[0].starts_with("7 tunnels: "));
+    }
+
+    #[test]
+    fn without_the_daemon_the_last_list_stays_and_is_said_to_be_old() {
+        let mut view = view();
+        view.take(News::Lost(None), now());
+        view.take(News::Lost(None), soon(2));
+        let lines = view.frame(soon(5), LOOK, 40);
+        assert_eq!(lines[0], "no daemon for 5s: `tunnels up` starts one; below is what it said last");
+        assert!(lines.iter().any(|line| line.starts_with("orders-db")), "{lines:#?}");
+        let event = DaemonEvent::Snapshot { tunnels: Vec::new(), config_error: None };
+        view.take(News::Event(event), soon(6));
+        assert_eq!(view.frame(soon(6), LOOK, 40), ["no tunnels", ""]);
     }
 }

@@ -1,12 +1,16 @@
 //! One SDK client: the daemon's calls, one method each.
 
 use crate::credentials_cache::CachedCredentials;
+use crate::endpoints::Named;
 use crate::error::{from_credentials, from_sdk};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_ssm::Client;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::{ConnectionStatus, InstanceInformationStringFilter, PingStatus};
-use ssm_session::SigningCredentials;
+use aws_smithy_runtime_api::http::Response;
+use ssm_session::{Network, SigningCredentials};
+use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tunnels_daemon::aws::{
@@ -21,9 +25,10 @@ const PAGES: usize = 100;
 pub(crate) struct SdkSsm {
     client: Client,
     credentials: Option<SharedCredentialsProvider>,
+    network: Network,
     region: String,
-    endpoint: Option<String>,
-    messages: Option<String>,
+    endpoints: Named,
+    wants_fips: bool,
     /// The command that brings credentials back.
     login: Option<String>,
     needs_login: AtomicBool,
@@ -31,16 +36,19 @@ pub(crate) struct SdkSsm {
 
 impl fmt::Debug for SdkSsm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SdkSsm").field("region", &self.region).field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("SdkSsm")
+            .field("region", &self.region)
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
     }
 }
 
 impl SdkSsm {
     pub(crate) fn new(
         config: &SdkConfig,
+        network: Network,
         region: String,
-        endpoint: Option<String>,
-        messages: Option<String>,
+        endpoints: Named,
         login: Option<String>,
     ) -> Self {
         let credentials = config
@@ -48,15 +56,16 @@ impl SdkSsm {
             .map(|provider| SharedCredentialsProvider::new(CachedCredentials::new(provider)));
         let mut ssm = aws_sdk_ssm::config::Builder::from(config);
         ssm.set_credentials_provider(credentials.clone());
-        if let Some(endpoint) = &endpoint {
+        if let Some(endpoint) = &endpoints.ssm {
             ssm = ssm.endpoint_url(endpoint);
         }
         Self {
             client: Client::from_conf(ssm.build()),
             credentials,
+            network,
             region,
-            endpoint,
-            messages,
+            endpoints,
+            wants_fips: config.use_fips().unwrap_or_default(),
             login,
             needs_login: AtomicBool::new(false),
         }
@@ -67,19 +76,23 @@ impl SdkSsm {
         self.needs_login.load(Relaxed)
     }
 
+    fn failed<E>(&self, error: &SdkError<E, Response>) -> AwsError
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        self.noted(from_sdk(error, &self.host(), self.login.is_some()))
+    }
+
     fn noted(&self, error: AwsError) -> AwsError {
         if error.needs_login() {
             self.needs_login.store(true, Relaxed);
         }
-        match error {
-            AwsError::Unreachable(message) => AwsError::Unreachable(format!("{}: {message}", self.host())),
-            error => error.with_login(self.login.clone()),
-        }
+        error.with_login(self.login.clone())
     }
 
     /// Where calls go, for people.
     fn host(&self) -> String {
-        let named = self.endpoint.as_deref().and_then(endpoint_host);
+        let named = self.endpoints.ssm.as_deref().and_then(endpoint_host);
         named.map_or_else(|| format!("the SSM endpoint of {}", self.region), str::to_owned)
     }
 }
@@ -101,7 +114,7 @@ impl SsmApi for SdkSsm {
                 .set_reason(request.reason)
                 .send()
                 .await
-                .map_err(|error| self.noted(from_sdk(&error)))?;
+                .map_err(|error| self.failed(&error))?;
             Ok(SessionGrant {
                 session_id: answer.session_id.ok_or_else(|| lacking("SessionId"))?,
                 stream_url: answer.stream_url.ok_or_else(|| lacking("StreamUrl"))?,
@@ -112,13 +125,8 @@ impl SsmApi for SdkSsm {
 
     fn resume_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<SessionGrant>, AwsError>> {
         Box::pin(async move {
-            let answer = self
-                .client
-                .resume_session()
-                .session_id(id)
-                .send()
-                .await
-                .map_err(|error| self.noted(from_sdk(&error)))?;
+            let answer =
+                self.client.resume_session().session_id(id).send().await.map_err(|error| self.failed(&error))?;
             let token = answer.token_value.filter(|token| !token.is_empty());
             Ok(token.map(|token| SessionGrant {
                 session_id: answer.session_id.unwrap_or_else(|| id.to_owned()),
@@ -131,7 +139,7 @@ impl SsmApi for SdkSsm {
     fn terminate_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), AwsError>> {
         Box::pin(async move {
             let ended = self.client.terminate_session().session_id(id).send().await;
-            match ended.map_err(|error| self.noted(from_sdk(&error))) {
+            match ended.map_err(|error| self.failed(&error)) {
                 Ok(_) | Err(AwsError::NoSuchSession(_)) => Ok(()),
                 Err(error) => Err(error),
             }
@@ -156,7 +164,7 @@ impl SsmApi for SdkSsm {
                     .set_next_token(next.take())
                     .send()
                     .await
-                    .map_err(|error| self.noted(from_sdk(&error)))?;
+                    .map_err(|error| self.failed(&error))?;
                 found.extend(page.instance_information_list.unwrap_or_default().into_iter().filter_map(|node| {
                     Some(Instance { online: node.ping_status == Some(PingStatus::Online), id: node.instance_id? })
                 }));
@@ -171,13 +179,8 @@ impl SsmApi for SdkSsm {
 
     fn connection_status<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<bool, AwsError>> {
         Box::pin(async move {
-            let answer = self
-                .client
-                .get_connection_status()
-                .target(target)
-                .send()
-                .await
-                .map_err(|error| self.noted(from_sdk(&error)))?;
+            let answer =
+                self.client.get_connection_status().target(target).send().await.map_err(|error| self.failed(&error))?;
             Ok(answer.status == Some(ConnectionStatus::Connected))
         })
     }
@@ -187,7 +190,10 @@ impl SsmApi for SdkSsm {
             let Some(provider) = &self.credentials else {
                 return Err(AwsError::Config("no credentials provider".into()));
             };
-            let found = provider.provide_credentials().await.map_err(|error| self.noted(from_credentials(&error)))?;
+            let found = provider
+                .provide_credentials()
+                .await
+                .map_err(|error| self.noted(from_credentials(&error, self.login.is_some())))?;
             Ok(SigningCredentials::new(found.access_key_id(), found.secret_access_key(), found.session_token()))
         })
     }
@@ -197,10 +203,18 @@ impl SsmApi for SdkSsm {
     }
 
     fn endpoint(&self) -> Option<String> {
-        self.endpoint.clone()
+        self.endpoints.ssm.clone()
+    }
+
+    fn network(&self) -> Network {
+        self.network.clone()
+    }
+
+    fn wants_fips(&self) -> bool {
+        self.wants_fips
     }
 
     fn messages_endpoint(&self) -> Option<String> {
-        self.messages.clone()
+        self.endpoints.messages.clone()
     }
 }

@@ -1,39 +1,39 @@
-//! Whose credentials calls are signed with, where the SDK's default chain is not what users mean.
+//! Where credentials come from, when that is not the SDK's usual chain.
 //!
-//! A profile that a tunnel names is meant, also in a shell that has keys of another account in its
-//! environment: the SDK's chain would prefer those, the AWS CLI's `--profile` does not. And calls to this
-//! machine – the simulator – need no account: whatever a client has will do, and no call is made to get it.
+//! A profile that our configuration names comes before keys in the environment: a shell with another
+//! account's keys must not decide where a tunnel leads. The usual chain has them the other way round.
+//!
+//! With an endpoint on this machine, the simulator's, the usual chain would end at the instance metadata
+//! service, which a laptop waits seconds for, and then find nothing. There it ends with a name that the
+//! simulator takes, so that trying the program out needs no AWS account. Such credentials are never used
+//! for any other endpoint.
 
-use aws_config::Region;
+use crate::http::Http;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 const LOCAL_REGION: &str = "us-east-1";
 
-/// The credentials of a profile and of nothing else: the named one, or the environment's. `region` is where
-/// its own calls go (STS).
-pub(crate) fn of_profile(
-    name: Option<&str>,
-    region: Option<Region>,
-    http: &SharedHttpClient,
-) -> ProfileFileCredentialsProvider {
-    let config = ProviderConfig::without_region().with_region(region).with_http_client(http.clone());
-    let mut provider = ProfileFileCredentialsProvider::builder().configure(&config);
-    if let Some(name) = name {
-        provider = provider.profile_name(name);
-    }
-    provider.build()
+/// The profile's own credentials and nothing else.
+pub(crate) fn of_profile(name: &str, config: &SdkConfig, http: &Http) -> ProfileFileCredentialsProvider {
+    let config = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_use_fips(config.use_fips())
+        .with_use_dual_stack(config.use_dual_stack())
+        .with_http_client(http.clone());
+    ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).build()
 }
 
-/// For calls to this machine.
-pub(crate) fn local(profile: Option<&str>, http: &SharedHttpClient) -> CredentialsProviderChain {
-    let from_profile = of_profile(profile, Some(Region::from_static(LOCAL_REGION)), http);
-    let chain = if profile.is_some() {
+/// For calls to this machine; at the end a name that the simulator takes. `is_named`: our configuration names the
+/// profile.
+pub(crate) fn local(name: &str, is_named: bool, config: &SdkConfig, http: &Http) -> CredentialsProviderChain {
+    let from_profile = of_profile(name, config, http);
+    let chain = if is_named {
         CredentialsProviderChain::first_try("profile", from_profile)
     } else {
         CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
@@ -43,12 +43,9 @@ pub(crate) fn local(profile: Option<&str>, http: &SharedHttpClient) -> Credentia
 }
 
 /// The region of calls to this machine, where no other is named.
-pub(crate) fn local_region(profile: Option<&str>) -> RegionProviderChain {
-    let mut from_profile = ProfileFileRegionProvider::builder();
-    if let Some(profile) = profile {
-        from_profile = from_profile.profile_name(profile);
-    }
+pub(crate) fn local_region(name: &str) -> RegionProviderChain {
+    let from_profile = ProfileFileRegionProvider::builder().profile_name(name).build();
     RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(from_profile.build())
+        .or_else(from_profile)
         .or_else(Region::from_static(LOCAL_REGION))
 }

@@ -5,13 +5,17 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use ssm_session::ConnectError;
 use std::error::Error;
 use tunnels_daemon::aws::AwsError;
 
 /// So much of an answer that is no error document is shown.
 const BODY_SHOWN: usize = 200;
+/// So much of what a source of credentials says is shown.
+const MESSAGE_SHOWN: usize = 600;
 
-pub(crate) fn from_sdk<E>(error: &SdkError<E, Response>) -> AwsError
+/// `host` is where the call went; `has_login` says whether people log in to get the credentials.
+pub(crate) fn from_sdk<E>(error: &SdkError<E, Response>, host: &str, has_login: bool) -> AwsError
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
@@ -28,21 +32,35 @@ where
         SdkError::ResponseError(answer) => {
             AwsError::from_answer(None, Some(answer.raw().status().as_u16()), unexplained(answer.raw()))
         }
-        SdkError::TimeoutError(_) => AwsError::Unreachable("the call took too long".into()),
-        other => match find::<CredentialsError>(other) {
-            Some(credentials) => from_credentials(credentials),
-            None => AwsError::Unreachable(chain(other.source().unwrap_or(other))),
-        },
+        other => {
+            if let Some(credentials) = find::<CredentialsError>(other) {
+                return from_credentials(credentials, has_login);
+            }
+            if let Some(connection) = find::<ConnectError>(other) {
+                return AwsError::from(connection);
+            }
+            let cause = chain(other.source().unwrap_or(other));
+            match other {
+                // Nothing was sent: the settings contradict each other, or name something the SDK does not know.
+                SdkError::ConstructionFailure(_) => AwsError::Config(cause),
+                SdkError::TimeoutError(_) => AwsError::Unreachable(format!("{host}: the call took too long")),
+                _ => AwsError::Unreachable(format!("{host}: {cause}")),
+            }
+        }
     }
 }
 
-pub(crate) fn from_credentials(error: &CredentialsError) -> AwsError {
+pub(crate) fn from_credentials(error: &CredentialsError, has_login: bool) -> AwsError {
+    // A service that gives credentials, and does not answer: that is no reason to log in.
+    if let Some(connection) = find::<ConnectError>(error) {
+        return AwsError::from(connection);
+    }
     match error {
-        // Nothing answered: that is no reason to log in.
-        CredentialsError::ProviderTimedOut(_) => AwsError::Unreachable(chain(error)),
+        CredentialsError::ProviderTimedOut(_) => AwsError::Unreachable(shortened(&chain(error))),
         CredentialsError::CredentialsNotLoaded(_) => {
             AwsError::NoCredentials { message: "none are configured".into(), login: None }
         }
+        CredentialsError::InvalidConfiguration(_) if !has_login => AwsError::Config(innermost(error)),
         // Its own words only say that something went wrong.
         _ => AwsError::NoCredentials { message: innermost(error), login: None },
     }
@@ -56,7 +74,7 @@ fn unexplained(answer: &Response) -> String {
     if start.is_empty() { format!("HTTP {status} without a message") } else { format!("HTTP {status}: {start}") }
 }
 
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -74,11 +92,21 @@ fn innermost(error: &CredentialsError) -> String {
         let Some(source) = error.source() else { break };
         error = source;
     }
-    chain(error).trim_end().to_owned()
+    shortened(&chain(error))
+}
+
+/// On one line, and not without end: a program may have written anything to its standard error.
+fn shortened(text: &str) -> String {
+    let mut words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.retain(|c| !c.is_control());
+    match words.char_indices().nth(MESSAGE_SHOWN) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
 }
 
 /// All texts of a chain; the SDK often repeats the outer one in the inner, which is shown once.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
@@ -98,7 +126,7 @@ mod tests {
 
     #[test]
     fn credentials_say_what_their_source_said() {
-        let said = |error: &CredentialsError| match from_credentials(error) {
+        let said = |error: &CredentialsError| match from_credentials(error, false) {
             AwsError::NoCredentials { message, login: None } => message,
             other => panic!("{other:?}"),
         };
@@ -106,7 +134,22 @@ mod tests {
         assert_eq!(said(&process()), "exit status 1. Stderr:");
         assert_eq!(said(&CredentialsError::provider_error(process())), "exit status 1. Stderr:");
         assert_eq!(said(&CredentialsError::not_loaded("no providers in chain")), "none are configured");
+        let endless = said(&CredentialsError::provider_error("so\nmany\twords ".repeat(1000)));
+        assert!(endless.starts_with("so many words so") && endless.chars().count() == MESSAGE_SHOWN + 1);
         let late = CredentialsError::provider_timed_out(std::time::Duration::from_secs(1));
-        assert!(matches!(from_credentials(&late), AwsError::Unreachable(_)));
+        assert!(matches!(from_credentials(&late, false), AwsError::Unreachable(_)));
+        let broken = CredentialsError::invalid_configuration("a profile refers to itself");
+        assert_eq!(from_credentials(&broken, false), AwsError::Config("a profile refers to itself".into()));
+        assert!(from_credentials(&broken, true).needs_login(), "what a login writes may be missing");
+    }
+
+    #[test]
+    fn a_service_of_credentials_that_does_not_answer_is_no_reason_to_log_in() {
+        let refused = ConnectError::Dns { host: "sts.example".into(), source: std::io::Error::other("no such name") };
+        let error = CredentialsError::provider_error(CredentialsError::provider_error(refused));
+        assert_eq!(
+            from_credentials(&error, true),
+            AwsError::Unreachable("cannot resolve sts.example: no such name".into())
+        );
     }
 }

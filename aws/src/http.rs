@@ -1,60 +1,174 @@
-//! The HTTP client of all SDK calls: rustls with ring, the system's roots, our own additions to them, and
-//! the proxy variables. The SDK's default client would bring a second TLS stack and ignores
-//! `AWS_CA_BUNDLE`; one built the usual way ignores the proxy.
+//! The HTTP client of all SDK calls, on the same connections as the websockets: same proxies, same trust, same
+//! errors (`ssm_session::Network`).
+//!
+//! The SDK's own client reads neither `AWS_CA_BUNDLE` nor says which proxy refused and why. HTTP/1.1 only,
+//! which is what these services speak.
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, ConnectorBuilder};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use crate::error::find;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use std::path::PathBuf;
+use aws_smithy_types::body::SdkBody;
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ssm_session::{ConnectError, Destination, Network, Stream};
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tower_service::Service;
 
 /// Calls are rare once the tunnels are up: a burst of them must not leave its connections open.
 const IDLE: usize = 2;
 const IDLE_TIME: Duration = Duration::from_secs(20);
+/// Where the SDK names no limit for opening a connection.
+const CONNECT: Duration = Duration::from_secs(10);
 
-/// Why the HTTP client cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HttpError {
-    /// `AWS_CA_BUNDLE` names a file that cannot be read.
-    #[error("AWS_CA_BUNDLE names {}, which cannot be read: {source}", path.display())]
-    Bundle {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// TLS cannot be set up with these certificates.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+/// Makes connectors, one for each set of timeouts; clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    network: Network,
+    connectors: Arc<Mutex<HashMap<Timeouts, SharedHttpConnector>>>,
 }
 
-/// The content of the file that `AWS_CA_BUNDLE` names.
-pub(crate) fn ca_bundle() -> Result<Option<Vec<u8>>, HttpError> {
-    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from) else {
-        return Ok(None);
-    };
-    std::fs::read(&path).map(Some).map_err(|source| HttpError::Bundle { path, source })
+/// What the SDK asks for: few values, all from its own settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Timeouts {
+    connect: Duration,
+    /// Until an answer begins.
+    read: Option<Duration>,
 }
 
-pub(crate) fn client(ca_bundle: Option<&[u8]>) -> Result<SharedHttpClient, HttpError> {
-    let mut trust = TrustStore::default().with_native_roots(true);
-    if let Some(pem) = ca_bundle {
-        trust = trust.with_pem_certificate(pem);
+impl Http {
+    pub(crate) fn new(network: Network) -> Self {
+        Self { network, connectors: Arc::default() }
     }
-    let tls =
-        TlsContext::builder().with_trust_store(trust).build().map_err(|error| HttpError::Tls(error.to_string()))?;
-    Ok(Builder::new().pool_max_idle_per_host(IDLE).pool_idle_timeout(IDLE_TIME).build_with_connector_fn(
-        move |settings, components| {
-            let mut connector: ConnectorBuilder<_> = ConnectorBuilder::default()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.clone())
-                .proxy_config(ProxyConfig::from_env());
-            connector.set_connector_settings(settings.cloned());
-            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            connector.build()
-        },
-    ))
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+}
+
+impl HttpClient for Http {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        let timeouts =
+            Timeouts { connect: settings.connect_timeout().unwrap_or(CONNECT), read: settings.read_timeout() };
+        let make = || SharedHttpConnector::new(Connector::new(self.network.clone(), timeouts));
+        let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
+        connectors.entry(timeouts).or_insert_with(make).clone()
+    }
+}
+
+/// A pool of connections with one set of timeouts.
+#[derive(Debug)]
+struct Connector {
+    client: Client<Dialer, SdkBody>,
+    read: Option<Duration>,
+}
+
+impl Connector {
+    fn new(network: Network, timeouts: Timeouts) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIME)
+            .pool_max_idle_per_host(IDLE)
+            .build(Dialer { network, limit: timeouts.connect });
+        Self { client, read: timeouts.read }
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        };
+        let answer = self.client.request(request);
+        let read = self.read;
+        HttpConnectorFuture::new(async move {
+            let answer = match read {
+                Some(limit) => tokio::time::timeout(limit, answer)
+                    .await
+                    .map_err(|_| ConnectorError::timeout(format!("no answer within {limit:?}").into()))?,
+                None => answer.await,
+            };
+            let answer = answer.map_err(sorted)?.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// Tells the SDK whether a second try at once may help. A proxy that refuses is not asked again: it may count.
+fn sorted(error: legacy::Error) -> ConnectorError {
+    match find(&error) {
+        Some(ConnectError::Timeout { .. }) => ConnectorError::timeout(error.into()),
+        Some(ConnectError::Dns { .. } | ConnectError::Tcp { .. }) | None => ConnectorError::io(error.into()),
+        Some(_) => ConnectorError::other(error.into(), None),
+    }
+}
+
+/// Opens connections for the pool.
+#[derive(Debug, Clone)]
+struct Dialer {
+    network: Network,
+    limit: Duration,
+}
+
+impl Service<Uri> for Dialer {
+    type Response = TokioIo<Pooled>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Self { network, limit } = self.clone();
+        Box::pin(async move {
+            let tls = uri.scheme_str() != Some("http");
+            let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+            let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+            let stream = network.open(Destination { host, port, tls }, limit).await?;
+            Ok(TokioIo::new(Pooled(stream)))
+        })
+    }
+}
+
+/// A connection as the pool wants it.
+struct Pooled(Stream);
+
+impl Connection for Pooled {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Pooled {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Pooled {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }

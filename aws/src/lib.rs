@@ -15,18 +15,18 @@ mod profile;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use client::SdkSsm;
-use profile::Profiles;
-use ssm_session::Tls;
+use endpoints::Named;
+use http::Http;
+use profile::Profile;
+use ssm_session::{Network, Proxies, Tls};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi, check_endpoint, is_loopback};
-
-pub use http::HttpError;
+use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi, is_loopback};
 
 /// A second try at once mends a connection that the pool kept too long; more is the daemon's decision.
 const ATTEMPTS: u32 = 2;
@@ -34,87 +34,98 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(15);
 const OPERATION: Duration = Duration::from_secs(30);
 
+/// Names a file of certificates to trust besides the system's, as with the AWS CLI.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+
 /// Makes clients over the SDK. Tunnels of one scope share one client, and with it its credentials, until
 /// these turn out to be of no use.
 #[derive(Debug)]
 pub struct SdkConnector {
-    http: SharedHttpClient,
-    tls: Tls,
+    http: Http,
+    /// Clients of profiles with a `ca_bundle`, by that; `None`: such keys do not count.
+    of_profiles: Option<Mutex<HashMap<PathBuf, Http>>>,
     clients: Mutex<HashMap<AwsScope, Arc<SdkSsm>>>,
 }
 
 impl SdkConnector {
-    /// A connector with the system's trust store, `AWS_CA_BUNDLE` and the proxy variables.
-    ///
-    /// # Errors
-    /// The bundle cannot be used.
-    pub fn new() -> Result<Self, HttpError> {
-        let bundle = http::ca_bundle()?;
-        let http = http::client(bundle.as_deref())?;
-        let tls = bundle.map_or_else(Tls::native, Tls::native_and);
-        Ok(Self { http, tls, clients: Mutex::default() })
+    /// A connector with the proxies and the trust that the environment asks for: `HTTPS_PROXY` and its kin, and
+    /// `AWS_CA_BUNDLE`, or else the `ca_bundle` of each profile. The variables are read once, here.
+    pub fn from_env() -> Self {
+        let proxies = Proxies::from_env();
+        match std::env::var_os(CA_BUNDLE).filter(|path| !path.is_empty()) {
+            Some(path) => Self::new(Network { tls: Tls::native_and(CA_BUNDLE, path), proxies }),
+            None => Self { of_profiles: Some(Mutex::default()), ..Self::new(Network { tls: Tls::native(), proxies }) },
+        }
     }
 
-    /// The same trust, for the data channels.
-    pub fn tls(&self) -> Tls {
-        self.tls.clone()
+    /// A connector whose connections are all opened like this.
+    pub fn new(network: Network) -> Self {
+        Self { http: Http::new(network), of_profiles: None, clients: Mutex::default() }
     }
 
     async fn make(&self, scope: &AwsScope) -> Result<SdkSsm, AwsError> {
-        let named = endpoints::ssm_named(scope);
-        let is_local = named.as_deref().is_some_and(is_loopback);
-        let profiles = Profiles::load(scope.profile.as_deref()).await;
-        if let Some(profile) = scope.profile.as_deref().filter(|name| !is_local && profiles.lack(name)) {
-            return Err(AwsError::NoProfile(profile.to_owned()));
+        let profile = Profile::load(scope.profile.as_deref()).await?;
+        let http = self.http_for(&profile);
+        let is_local = endpoints::ssm_named(scope).as_deref().is_some_and(is_loopback);
+        if !is_local {
+            profile.must_exist()?;
         }
-        let config = self.load(scope, is_local).await;
-        let endpoint = named.or_else(|| endpoints::ssm_of_profile(&config));
-        let messages = endpoints::messages(scope);
-        // One for all services may serve others of the SDK's calls: those that fetch credentials.
-        for endpoint in endpoint.iter().chain(&messages).map(String::as_str).chain(config.endpoint_url()) {
-            check_endpoint(endpoint).map_err(|error| AwsError::Config(error.to_string()))?;
-        }
+        let config = load(scope, &profile, &http, is_local).await;
+        let endpoints = Named::find(scope, &profile, &config)?;
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(AwsError::NoRegion);
         };
-        Ok(SdkSsm::new(&config, region, endpoint, messages, profiles.login_command()))
+        Ok(SdkSsm::new(&config, http.network().clone(), region, endpoints, profile.login()))
     }
 
-    async fn load(&self, scope: &AwsScope, is_local: bool) -> SdkConfig {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(timeouts);
-        if let Some(profile) = &scope.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &scope.region {
-            loader = loader.region(Region::new(region.clone()));
-        } else if is_local {
-            loader = loader.region(credentials::local_region(scope.profile.as_deref()));
-        }
-        if is_local {
-            loader = loader.credentials_provider(credentials::local(scope.profile.as_deref(), &self.http));
-        }
-        let config = loader.load().await;
-        match &scope.profile {
-            Some(profile) if !is_local => {
-                let credentials = credentials::of_profile(Some(profile), config.region().cloned(), &self.http);
-                let credentials = SharedCredentialsProvider::new(credentials);
-                config.into_builder().credentials_provider(credentials).build()
-            }
-            _ => config,
-        }
+    fn http_for(&self, profile: &Profile) -> Http {
+        let (Some(of_profiles), Some(path)) = (&self.of_profiles, profile.ca_bundle()) else {
+            return self.http.clone();
+        };
+        let mut known = of_profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let origin = format!("`ca_bundle` of the profile `{}`", profile.name());
+            let tls = Tls::native_and(origin, path.clone());
+            Http::new(Network { tls, ..self.http.network().clone() })
+        };
+        known.entry(path.clone()).or_insert_with(make).clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AwsScope, Arc<SdkSsm>>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The SDK's settings for a scope; `is_local`: the endpoint is the simulator's.
+async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(timeouts)
+        .profile_name(profile.name());
+    if let Some(region) = &scope.region {
+        loader = loader.region(Region::new(region.clone()));
+    } else if is_local {
+        loader = loader.region(credentials::local_region(profile.name()));
+    }
+    if is_local {
+        // The SDK refuses them together with an endpoint of one's own, which the simulator's is.
+        loader = loader.use_fips(false).use_dual_stack(false);
+    }
+    let config = loader.load().await;
+    let provider = if is_local {
+        SharedCredentialsProvider::new(credentials::local(profile.name(), profile.is_named(), &config, http))
+    } else if profile.is_named() {
+        SharedCredentialsProvider::new(credentials::of_profile(profile.name(), &config, http))
+    } else {
+        return config;
+    };
+    config.into_builder().credentials_provider(provider).build()
 }
 
 fn usable(clients: &HashMap<AwsScope, Arc<SdkSsm>>, scope: &AwsScope) -> Option<Arc<dyn SsmApi>> {

@@ -1,37 +1,83 @@
-//! What `~/.aws` says of a profile: whether it is there, and which command brings its credentials back.
-//! Reads; runs nothing.
+//! A named profile of `~/.aws/config` and `~/.aws/credentials`: whether it exists, how people log in to it, which
+//! certificates it wants trusted. Reads the files; runs nothing.
 
 use aws_config::profile::ProfileSet;
 use aws_types::os_shim_internal::{Env, Fs};
+use std::path::PathBuf;
+use tunnels_daemon::aws::AwsError;
 
-/// The profiles of the user, one of them in force.
-#[derive(Debug)]
-pub(crate) struct Profiles(Option<ProfileSet>);
+/// How much alike two names must be for one to be a slip of the other (Jaro-Winkler: 1 is equal).
+const ALIKE: f64 = 0.85;
 
-impl Profiles {
-    /// Reads them; `named` is in force, else the one of the environment.
-    pub(crate) async fn load(named: Option<&str>) -> Self {
+/// The files as they are now, and the profile that was picked.
+#[derive(Debug, Clone)]
+pub(crate) struct Profile {
+    set: ProfileSet,
+    is_named: bool,
+}
+
+impl Profile {
+    /// Reads the files. `named` is what our own configuration says; else `AWS_PROFILE`, else `default`.
+    ///
+    /// # Errors
+    /// A file that cannot be parsed.
+    pub(crate) async fn load(named: Option<&str>) -> Result<Self, AwsError> {
         #[expect(clippy::default_trait_access, reason = "the name this crate has for the type is deprecated")]
         let files = Default::default();
         let selected = named.map(|name| name.to_owned().into());
-        // Files that cannot be read are for the credentials' provider to complain of.
-        Self(aws_config::profile::load(&Fs::real(), &Env::real(), &files, selected).await.ok())
+        let set = aws_config::profile::load(&Fs::real(), &Env::real(), &files, selected)
+            .await
+            .map_err(|error| AwsError::Config(crate::error::chain(&error)))?;
+        Ok(Self { set, is_named: named.is_some() })
     }
 
-    /// Whether the files could be read and have no such profile.
-    pub(crate) fn lack(&self, name: &str) -> bool {
-        self.0.as_ref().is_some_and(|profiles| profiles.get_profile(name).is_none())
+    /// Whether our own configuration names it.
+    pub(crate) fn is_named(&self) -> bool {
+        self.is_named
     }
 
-    /// The command to show, if the profile is one that people log in to.
-    pub(crate) fn login_command(&self) -> Option<String> {
-        let profiles = self.0.as_ref()?;
-        let verb = verb(|key| profiles.get(key).is_some())?;
-        Some(match profiles.selected_profile() {
+    /// Whether it is defined, if our own configuration names it.
+    ///
+    /// # Errors
+    /// It is not; with the name that was probably meant.
+    pub(crate) fn must_exist(&self) -> Result<(), AwsError> {
+        if !self.is_named || self.set.get_profile(self.name()).is_some() {
+            return Ok(());
+        }
+        let similar = nearest(self.name(), self.set.profiles()).map(str::to_owned);
+        Err(AwsError::NoProfile { name: self.name().to_owned(), similar })
+    }
+
+    /// The command that brings its credentials back, if it is one that people log in to.
+    pub(crate) fn login(&self) -> Option<String> {
+        let verb = verb(|key| self.set.get(key).is_some())?;
+        Some(match self.name() {
             "default" => verb.to_owned(),
             name => format!("{verb} --profile {name}"),
         })
     }
+
+    /// The file of certificates that it wants trusted.
+    pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
+        let written = self.set.get("ca_bundle").filter(|path| !path.is_empty())?;
+        Some(match (written.strip_prefix("~/"), std::env::home_dir()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(written),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.set.selected_profile()
+    }
+
+    pub(crate) fn sections(&self) -> &ProfileSet {
+        &self.set
+    }
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = known.map(|other| (strsim::jaro_winkler(name, other), other)).filter(|(alike, _)| *alike >= ALIKE);
+    alike.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, other)| other)
 }
 
 fn verb(has: impl Fn(&str) -> bool) -> Option<&'static str> {
@@ -56,8 +102,19 @@ mod tests {
         assert_eq!(verb(|key| key == "aws_access_key_id"), None);
     }
 
+    #[test]
+    fn a_slip_of_a_name_is_recognised() {
+        let known = ["default", "prod", "prod-readonly"];
+        assert_eq!(nearest("prod-redonly", known.into_iter()), Some("prod-readonly"));
+        assert_eq!(nearest("prd", known.into_iter()), Some("prod"));
+        assert_eq!(nearest("staging", known.into_iter()), None);
+        assert_eq!(nearest("staging", [].into_iter()), None);
+    }
+
     #[tokio::test]
     async fn a_profile_that_nobody_wrote_is_lacking() {
-        assert!(Profiles::load(Some("no such profile anywhere")).await.lack("no such profile anywhere"));
+        let name = "no such profile anywhere";
+        let lacking = Profile::load(Some(name)).await.unwrap().must_exist();
+        assert!(matches!(lacking, Err(AwsError::NoProfile { name: said, .. }) if said == name));
     }
 }

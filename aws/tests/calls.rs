@@ -1,5 +1,6 @@
 //! The SDK against a small server: the shape of the calls, and what answers become.
 
+use ssm_session::Network;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,7 +62,7 @@ fn scope(endpoint: &str) -> AwsScope {
 }
 
 async fn api(endpoint: &str) -> Arc<dyn SsmApi> {
-    SdkConnector::new().unwrap().connect(&scope(endpoint)).await.unwrap()
+    SdkConnector::new(Network::default()).connect(&scope(endpoint)).await.unwrap()
 }
 
 fn start() -> StartSession {
@@ -135,7 +136,7 @@ async fn errors_are_told_apart_by_name_and_else_by_status() {
 #[tokio::test]
 async fn expired_credentials_ask_for_a_login_and_make_the_next_client_a_new_one() {
     let server = server(400, r#"{"__type":"ExpiredTokenException","message":"m"}"#).await;
-    let connector = SdkConnector::new().unwrap();
+    let connector = SdkConnector::new(Network::default());
     let scope = scope(&server.endpoint);
     let first = connector.connect(&scope).await.unwrap();
     assert!(Arc::ptr_eq(&first, &connector.connect(&scope).await.unwrap()));
@@ -149,7 +150,10 @@ async fn nobody_there_is_unreachable() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let error = api(&endpoint).await.start_session(start()).await.unwrap_err();
-    assert!(matches!(&error, AwsError::Unreachable(text) if text.starts_with("127.0.0.1: ")), "{error:?}");
+    assert!(
+        matches!(&error, AwsError::Unreachable(text) if text.starts_with("cannot connect to 127.0.0.1:")),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +165,7 @@ async fn calls_do_not_leave_this_machine_unencrypted() {
     {
         let endpoints = Endpoints { ssm, ssmmessages, ..Endpoints::default() };
         let scope = AwsScope { region: Some("eu-west-1".into()), endpoints, ..AwsScope::default() };
-        let error = SdkConnector::new().unwrap().connect(&scope).await.unwrap_err();
+        let error = SdkConnector::new(Network::default()).connect(&scope).await.unwrap_err();
         assert!(matches!(error, AwsError::Config(_)), "{scope:?}: {error:?}");
     }
 }
@@ -169,7 +173,7 @@ async fn calls_do_not_leave_this_machine_unencrypted() {
 #[tokio::test]
 async fn a_client_whose_key_was_refused_is_not_given_out_again() {
     let server = server(400, r#"{"__type":"UnrecognizedClientException","message":"m"}"#).await;
-    let connector = SdkConnector::new().unwrap();
+    let connector = SdkConnector::new(Network::default());
     let scope = scope(&server.endpoint);
     let first = connector.connect(&scope).await.unwrap();
     assert_eq!(first.terminate_session("s-1").await, Err(AwsError::BadSignature("m".into())));
@@ -178,7 +182,7 @@ async fn a_client_whose_key_was_refused_is_not_given_out_again() {
 
 #[tokio::test]
 async fn a_forgotten_client_is_made_anew_once() {
-    let connector = SdkConnector::new().unwrap();
+    let connector = SdkConnector::new(Network::default());
     let scope = scope("http://127.0.0.1:1");
     let first = connector.connect(&scope).await.unwrap();
     connector.forget(&scope, &first);
@@ -191,7 +195,7 @@ async fn a_forgotten_client_is_made_anew_once() {
 
 #[tokio::test]
 async fn tunnels_that_come_up_together_share_one_client() {
-    let connector = SdkConnector::new().unwrap();
+    let connector = SdkConnector::new(Network::default());
     let scope = scope("http://127.0.0.1:1");
     let (a, b) = tokio::join!(connector.connect(&scope), connector.connect(&scope));
     assert!(Arc::ptr_eq(&a.unwrap(), &b.unwrap()));

@@ -18,7 +18,6 @@ use crate::supervisor::Supervisor;
 use crate::tunnel::{Surroundings, Turns};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
-use ssm_session::Tls;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,8 +44,6 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// The way to AWS.
     pub connector: Arc<dyn AwsConnector>,
-    /// Trust for the data channels.
-    pub tls: Tls,
     /// How long open connections may go on at the end.
     pub drain: Duration,
     /// The version to report.
@@ -122,7 +119,6 @@ impl Daemon {
             source,
             around: Surroundings {
                 aws: options.connector,
-                tls: options.tls,
                 board,
                 state,
                 turns: Turns::default(),

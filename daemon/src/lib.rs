@@ -36,5 +36,4 @@ pub use daemon::{DRAIN, Daemon, Options, StartError, run};
 pub use handle::{DaemonCommand, DaemonHandle, ReloadReply, Reply};
 pub use log_buffer::LogBuffer;
 pub use log_layer::{LogLayer, LogSink};
-pub use ssm_session::Tls;
 pub use status::{StatusBoard, Subscription};

@@ -1,4 +1,4 @@
-//! [`connect`]: from a stream URL to a transport – TCP, TLS, signed websocket upgrade.
+//! [`connect`]: from a stream URL to a transport – a connection, and on it the signed websocket upgrade.
 //!
 //! One attempt, no retries and no AWS calls: those are the caller's. What it sends is a bare GET with no subprotocol, no
 //! extension and no query parameter of its own (`docs/protocol.md` §2.1–2.3).
@@ -6,28 +6,20 @@
 //! The websocket library writes whole requests, signatures included, to the `log` crate at trace level. Nothing listens there:
 //! a program must not bridge `log` into its own logs.
 
-use std::{
-    io,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Request};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 use tokio_tungstenite::{
     client_async_with_config,
     tungstenite::{Error as WsError, handshake::client::generate_key},
 };
 
 use crate::{
-    dial::{Deadline, dial},
+    dial::Deadline,
     error::{ConnectError, ConnectPhase, SignError},
+    network::{Destination, Network, Stream},
     signing::{SigningCredentials, sign_upgrade},
     stream_url::StreamUrl,
-    tls::Tls,
     transport::Transport,
     websocket::{KeepAlive, WebSocket, websocket_config},
 };
@@ -42,8 +34,8 @@ pub struct Connect<'a> {
     pub url: &'a StreamUrl,
     /// Credentials and region to sign with. A presigned URL is never signed again; `None` opens unsigned.
     pub signing: Option<(SigningCredentials, String)>,
-    /// For `wss`; not touched for `ws`.
-    pub tls: Tls,
+    /// Proxies and trust, for `wss`; not touched for `ws`.
+    pub network: Network,
     /// Time for all steps together.
     pub timeout: Duration,
 }
@@ -65,23 +57,11 @@ pub async fn connect(request: Connect<'_>) -> Result<Transport, ConnectError> {
 /// [`ConnectError`], by the step that failed.
 pub async fn connect_with(request: Connect<'_>, keep_alive: KeepAlive) -> Result<Transport, ConnectError> {
     let deadline = Deadline::after(request.timeout);
-    let socket = dial(request.url, deadline).await?;
+    let url = request.url;
+    let to = Destination { host: url.host(), port: url.port(), tls: url.is_tls() };
+    let stream = request.network.open_until(to, deadline).await?;
     let upgrade = upgrade_request(&request)?;
-    // Boxed: a TLS stream is 10 kB by value, and callers keep these futures inside theirs.
-    if request.url.is_tls() {
-        let stream = deadline.bound(ConnectPhase::Tls, Box::pin(secure(&request, socket))).await?;
-        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade, keep_alive))).await
-    } else {
-        deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(socket, upgrade, keep_alive))).await
-    }
-}
-
-async fn secure(request: &Connect<'_>, socket: TcpStream) -> Result<TlsStream<TcpStream>, ConnectError> {
-    let host = request.url.host();
-    let failed = |source| ConnectError::Tls { host: host.to_owned(), source };
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(io::Error::other(error)))?;
-    let config = request.tls.config().await?;
-    TlsConnector::from(config).connect(name, socket).await.map_err(failed)
+    deadline.bound(ConnectPhase::Upgrade, Box::pin(upgrade_to_websocket(stream, upgrade, keep_alive))).await
 }
 
 fn upgrade_request(request: &Connect<'_>) -> Result<Request<()>, ConnectError> {
@@ -102,14 +82,11 @@ fn upgrade_request(request: &Connect<'_>) -> Result<Request<()>, ConnectError> {
     Ok(upgrade)
 }
 
-async fn upgrade_to_websocket<S>(
-    stream: S,
+async fn upgrade_to_websocket(
+    stream: Stream,
     upgrade: Request<()>,
     keep_alive: KeepAlive,
-) -> Result<Transport, ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
+) -> Result<Transport, ConnectError> {
     match client_async_with_config(upgrade, stream, Some(websocket_config())).await {
         Ok((inner, _response)) => Ok(Box::pin(WebSocket::new(inner, Some(keep_alive)))),
         Err(WsError::Http(response)) => Err(ConnectError::Http {
@@ -147,7 +124,7 @@ mod tests {
         let signed = |url: &str| {
             let url = StreamUrl::parse(url).unwrap();
             let signing = Some((SigningCredentials::new("AKID", "secret", None::<String>), "eu-west-1".to_owned()));
-            let request = Connect { url: &url, signing, tls: Tls::native(), timeout: Duration::from_secs(1) };
+            let request = Connect { url: &url, signing, network: Network::default(), timeout: Duration::from_secs(1) };
             upgrade_request(&request).unwrap().headers().contains_key("authorization")
         };
         assert!(signed("ws://127.0.0.1:1/x?cell-number=a+b"));

@@ -1,17 +1,18 @@
-//! Opens the TCP connection below a websocket: name lookup, then the addresses side by side.
+//! Opens a TCP connection: name lookup, then the addresses side by side.
 //!
 //! A broken IPv6 route must not cost a whole connect timeout at each resume, so the next address is tried while the one before
-//! is still silent (RFC 8305, in its simplest form). No proxy is used.
+//! is still silent (RFC 8305, in its simplest form). Whether a proxy is what is dialled is decided above.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{net::TcpStream, time::Instant};
 
-use crate::{
-    error::{ConnectError, ConnectPhase},
-    stream_url::StreamUrl,
-};
+use crate::error::{ConnectError, ConnectPhase};
 
 /// Head start of one address over the next: RFC 8305's recommendation.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -36,15 +37,24 @@ impl Deadline {
     ) -> Result<T, ConnectError> {
         match tokio::time::timeout_at(self.at, step).await {
             Ok(result) => result,
-            Err(_) => Err(ConnectError::Timeout { phase, limit: self.limit }),
+            Err(_) => Err(ConnectError::Timeout { phase, limit: self.limit, proxy: None }),
         }
     }
 }
 
-/// Connects to the host of `url`, with TCP_NODELAY set: messages are whole when they are written.
-pub(crate) async fn dial(url: &StreamUrl, deadline: Deadline) -> Result<TcpStream, ConnectError> {
-    let addresses = deadline.bound(ConnectPhase::Resolve, resolve(url)).await?;
-    let failed = |source| ConnectError::Tcp { host: url.host().to_owned(), port: url.port(), source };
+/// Which addresses a name may stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Any.
+    Anywhere,
+    /// Only this machine's own, whatever the resolver makes of the name `localhost`; an address is dialled as it is.
+    NamesToLoopback,
+}
+
+/// Connects, with TCP_NODELAY set: messages are whole when they are written.
+pub(crate) async fn dial(host: &str, port: u16, reach: Reach, deadline: Deadline) -> Result<TcpStream, ConnectError> {
+    let addresses = deadline.bound(ConnectPhase::Resolve, resolve(host, port, reach)).await?;
+    let failed = |source| ConnectError::Tcp { host: host.to_owned(), port, source };
     deadline
         .bound(ConnectPhase::Tcp, async {
             let socket = connect_first(addresses).await.map_err(failed)?;
@@ -54,12 +64,13 @@ pub(crate) async fn dial(url: &StreamUrl, deadline: Deadline) -> Result<TcpStrea
         .await
 }
 
-async fn resolve(url: &StreamUrl) -> Result<Vec<SocketAddr>, ConnectError> {
-    let failed = |source| ConnectError::Dns { host: url.host().to_owned(), source };
-    let mut addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host((url.host(), url.port())).await.map_err(failed)?.collect();
-    if !url.is_tls() {
-        // Unencrypted goes to loopback only, whatever the resolver makes of the name `localhost`.
+async fn resolve(host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, ConnectError> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let failed = |source| ConnectError::Dns { host: host.to_owned(), source };
+    let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(failed)?.collect();
+    if reach == Reach::NamesToLoopback {
         addresses.retain(|address| address.ip().is_loopback());
     }
     if addresses.is_empty() {

@@ -6,7 +6,7 @@
 //!          │  Shared          the lock, and who waits for what
 //!        Driver               the one task: transport ⇄ PortSession ⇄ timer
 //!          │  Link            batches of frames, to and from the Transport
-//!   WebSocket / memory_pair   ◄── connect(): TCP, TLS, signed upgrade of a StreamUrl
+//!   WebSocket / memory_pair   ◄── connect(): Network (TCP, proxy, TLS), signed upgrade of a StreamUrl
 //! ```
 //!
 //! The protocol itself is `ssm-proto`; this crate gives it a clock, a socket and wakers, and decides nothing about it. Client
@@ -35,8 +35,12 @@ mod connect;
 mod dial;
 mod driver;
 mod error;
+mod http_connect;
 mod link;
 mod memory;
+mod network;
+mod partition;
+mod proxy;
 mod session;
 mod shared;
 mod signing;
@@ -48,8 +52,13 @@ mod transport;
 mod websocket;
 
 pub use connect::{Connect, connect, connect_with};
-pub use error::{ConnectError, ConnectPhase, SessionError, SignError, TlsSetupError, TransportError, TransportLoss};
+pub use error::{
+    BundleProblem, ConnectError, ConnectPhase, ProxyError, SessionError, SignError, TlsSetupError, TransportError,
+    TransportLoss,
+};
 pub use memory::memory_pair;
+pub use network::{Destination, Io, Network, Stream};
+pub use proxy::{Proxies, ProxyName};
 pub use session::{AgentIdentity, Session, SessionStatus};
 pub use signing::{SERVICE, SigningCredentials, sign_upgrade};
 pub use stream::MuxStream;

@@ -11,12 +11,10 @@ use std::{
 
 use http::Uri;
 
+use crate::partition::{is_fips, is_gateway};
+
 /// Longest URL taken; the service's are about 300 bytes.
 const MAX_LEN: usize = 8 * 1024;
-
-/// DNS suffixes under which AWS runs the message gateway, by partition and address family.
-const AWS_SUFFIXES: [&str; 5] =
-    ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "api.amazonwebservices.com.cn"];
 
 /// Query parameters of which a single one makes a URL a presigned one (`docs/protocol.md` §2.3).
 const PRESIGNED: [&str; 7] = [
@@ -122,13 +120,13 @@ impl StreamUrl {
         Self::parse(&format!("{scheme}://{authority}{}", self.path_and_query()))
     }
 
-    /// Whether a token may be sent here: the host must be the message gateway of `region`, by whole DNS labels; or the host of
+    /// Whether a token may be sent here: the host must be the message gateway of `region`, by whole DNS labels (`partition.rs`); or the host of
     /// `ssm_endpoint`, the address that stood in for SSM's own when the session was started; or loopback if that was.
     ///
     /// # Errors
     /// [`StreamUrlError::Foreign`], or malformed if `ssm_endpoint` is.
     pub fn check_belongs_to(&self, region: &str, ssm_endpoint: Option<&str>) -> Result<(), StreamUrlError> {
-        if self.is_gateway_of(region) {
+        if self.tls && is_gateway(&self.host, region) {
             return Ok(());
         }
         if let Some(endpoint) = ssm_endpoint {
@@ -165,6 +163,11 @@ impl StreamUrl {
         is_loopback(&self.host)
     }
 
+    /// Whether the URL leads to a FIPS endpoint of AWS's gateway.
+    pub fn is_fips(&self) -> bool {
+        is_fips(&self.host)
+    }
+
     /// Whether the URL carries a signature already: such a one is not signed again.
     pub fn is_presigned(&self) -> bool {
         let query = self.raw.split_once('?').map_or("", |(_, query)| query);
@@ -182,13 +185,6 @@ impl StreamUrl {
     /// Everything behind the authority, as written.
     pub(crate) fn path_and_query(&self) -> &str {
         &self.raw[self.authority.end..]
-    }
-
-    fn is_gateway_of(&self, region: &str) -> bool {
-        self.tls
-            && ["ssmmessages", "ssmmessages-fips"]
-                .iter()
-                .any(|service| AWS_SUFFIXES.iter().any(|suffix| self.host == format!("{service}.{region}.{suffix}")))
     }
 }
 
@@ -314,15 +310,9 @@ mod tests {
         };
         assert!(belongs("ssmmessages.eu-west-1.amazonaws.com", "eu-west-1", None));
         assert!(belongs("SSMMessages.EU-west-1.amazonaws.com", "eu-west-1", None));
-        assert!(belongs("ssmmessages-fips.us-east-1.amazonaws.com", "us-east-1", None));
-        assert!(belongs("ssmmessages.cn-north-1.amazonaws.com.cn", "cn-north-1", None));
-        assert!(belongs("ssmmessages.eu-west-1.api.aws", "eu-west-1", None));
         for foreign in [
             "ssmmessages.us-east-1.amazonaws.com",
-            "evilssmmessages.eu-west-1.amazonaws.com",
             "ssmmessages.eu-west-1.amazonaws.com.evil.example",
-            "x.ssmmessages.eu-west-1.amazonaws.com",
-            "ssmmessages.eu-west-1.notamazonaws.com",
             "evil.example",
             "127.0.0.1",
         ] {

@@ -3,7 +3,13 @@
 //! The trust store is read when the first `wss` connection is made, once, off the async threads: a program that only talks to
 //! the simulator needs none. This is the only module that names the crypto provider.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::OnceCell;
 use tokio_rustls::rustls::{
@@ -12,14 +18,24 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-use crate::error::TlsSetupError;
+use crate::error::{BundleProblem, TlsSetupError};
+
+/// The bundles of all public authorities have 250 kB.
+const MAX_BUNDLE: u64 = 16 << 20;
 
 /// A TLS client configuration, loaded when first needed; clones share it.
 #[derive(Clone, Default)]
 pub struct Tls {
     config: Arc<OnceCell<Arc<ClientConfig>>>,
-    /// Further roots, in PEM.
-    further: Option<Arc<[u8]>>,
+    further: Option<Arc<Bundle>>,
+}
+
+/// A file of further roots, in PEM.
+#[derive(Debug)]
+struct Bundle {
+    /// What names the file.
+    origin: String,
+    path: PathBuf,
 }
 
 impl Tls {
@@ -33,9 +49,11 @@ impl Tls {
         Self { config: Arc::new(OnceCell::new_with(Some(config))), further: None }
     }
 
-    /// Trusts the certificates of a PEM file (its content) besides what the operating system trusts.
-    pub fn native_and(pem: impl Into<Arc<[u8]>>) -> Self {
-        Self { config: Arc::default(), further: Some(pem.into()) }
+    /// Trusts the certificates of a PEM file besides what the operating system trusts. `origin` is what names the file, such as
+    /// a variable, for messages. A file that cannot be used is an error of each connection, until it can.
+    pub fn native_and(origin: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        let bundle = Bundle { origin: origin.into(), path: path.into() };
+        Self { config: Arc::default(), further: Some(Arc::new(bundle)) }
     }
 
     pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, TlsSetupError> {
@@ -56,22 +74,48 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn load(further: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsSetupError> {
+fn load(further: Option<&Bundle>) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(bundle) = further {
+        bundle.add_to(&mut roots)?;
+    }
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::debug!(%error, "part of the system's trust store cannot be read");
     }
-    let mut roots = RootCertStore::empty();
     let (added, ignored) = roots.add_parsable_certificates(found.certs);
-    for certificate in CertificateDer::pem_slice_iter(further.unwrap_or_default()) {
-        let bad = |error: Arc<dyn std::error::Error + Send + Sync>| TlsSetupError::Certificates(error);
-        roots.add(certificate.map_err(|error| bad(Arc::new(error)))?).map_err(|error| bad(Arc::new(error)))?;
-    }
     tracing::debug!(added, ignored, "trust store loaded");
     if roots.is_empty() {
-        return Err(TlsSetupError::NoRoots);
+        return Err(TlsSetupError::NoRoots { errors: found.errors.iter().map(ToString::to_string).collect() });
     }
     client_config(roots)
+}
+
+impl Bundle {
+    fn add_to(&self, roots: &mut RootCertStore) -> Result<(), TlsSetupError> {
+        let unusable =
+            |problem| TlsSetupError::Bundle { origin: self.origin.clone(), path: self.path.clone(), problem };
+        let pem = read(&self.path).map_err(|error| unusable(BundleProblem::Unreadable(Arc::new(error))))?;
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            count += 1;
+            let bad = |error: Arc<dyn std::error::Error + Send + Sync>| {
+                unusable(BundleProblem::Certificate { number: count, source: error })
+            };
+            roots.add(certificate.map_err(|error| bad(Arc::new(error)))?).map_err(|error| bad(Arc::new(error)))?;
+        }
+        if count == 0 { Err(unusable(BundleProblem::Empty)) } else { Ok(()) }
+    }
+}
+
+/// The content of a bundle: bounded, in case it is something else altogether.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    File::open(path)?.take(MAX_BUNDLE + 1).read_to_end(&mut pem)?;
+    if pem.len() as u64 > MAX_BUNDLE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than any bundle of certificates"));
+    }
+    Ok(pem)
 }
 
 fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsSetupError> {

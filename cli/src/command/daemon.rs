@@ -64,17 +64,13 @@ impl Daemon {
     ) -> Result<Exit, ApiError> {
         // Before anything is opened: a signal from here on ends it in order.
         let mut signals = Signals::listen()?;
-        let connector = SdkConnector::new().map_err(|error| {
-            ApiError::new(ErrorCode::Failed, format!("cannot prepare calls to AWS: {error}"))
-                .with_hint("look at AWS_CA_BUNDLE and the proxy variables")
-        })?;
+        let connector = SdkConnector::from_env();
         let config_path = config::find(named.as_deref())?;
         config::must_exist(&config_path)?;
         let daemon = tunnels_daemon::Daemon::start(Options {
             config_path,
             runtime_dir: places.runtime_dir,
             state_dir: places.state_dir,
-            tls: connector.tls(),
             connector: Arc::new(connector),
             drain: DRAIN,
             version: VERSION.to_owned(),

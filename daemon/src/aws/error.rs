@@ -9,6 +9,16 @@ pub enum AwsError {
     /// Nothing answered: DNS, TCP, TLS or time ran out.
     #[error("AWS cannot be reached: {0}")]
     Unreachable(String),
+    /// Something between here and AWS is in the way: a proxy that refuses, a certificate that is not trusted.
+    #[error("{message}")]
+    Blocked {
+        /// What is in the way.
+        message: String,
+        /// What the user can do about it.
+        next: Option<String>,
+        /// Whether only a change to this machine's settings helps.
+        lasting: bool,
+    },
     /// No credentials, or they could not be loaded.
     #[error("no usable AWS credentials: {message}")]
     NoCredentials {
@@ -56,8 +66,13 @@ pub enum AwsError {
     #[error("no AWS region is set")]
     NoRegion,
     /// `~/.aws` has no such profile.
-    #[error("there is no AWS profile `{0}`")]
-    NoProfile(String),
+    #[error("there is no AWS profile `{name}`")]
+    NoProfile {
+        /// The profile that is missing.
+        name: String,
+        /// One that is there and has nearly that name.
+        similar: Option<String>,
+    },
     /// The configuration names something else that the SDK cannot use.
     #[error("the AWS configuration cannot be used: {0}")]
     Config(String),

@@ -4,7 +4,7 @@ use super::{AwsConnector, AwsError, AwsScope, Instance, SessionGrant, SsmApi, St
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ssm_proto::TokenValue;
-use ssm_session::SigningCredentials;
+use ssm_session::{Network, SigningCredentials};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -110,6 +110,10 @@ impl SsmApi for FakeAws {
 
     fn endpoint(&self) -> Option<String> {
         Some("http://127.0.0.1:1".into())
+    }
+
+    fn network(&self) -> Network {
+        Network::default()
     }
 
     fn messages_endpoint(&self) -> Option<String> {

@@ -4,12 +4,14 @@
 //! Owns the typed answers and errors. It makes no call and retries nothing: when to call again is the
 //! lifecycle's decision.
 
+mod connection;
 mod endpoint;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod target;
 
+pub(crate) use connection::chain;
 pub use endpoint::{EndpointError, check_endpoint, endpoint_host, is_loopback};
 pub use error::AwsError;
 pub use futures_util::future::BoxFuture;
@@ -17,7 +19,7 @@ pub use ssm_proto::TokenValue;
 pub use target::Candidate;
 pub(crate) use target::Resolved;
 
-use ssm_session::SigningCredentials;
+use ssm_session::{Network, SigningCredentials};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -133,6 +135,14 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
 
     /// The base URL calls go to, where it is not AWS's own.
     fn endpoint(&self) -> Option<String>;
+
+    /// Through which proxy, and trusting whom, connections are opened: those of the calls and the websockets alike.
+    fn network(&self) -> Network;
+
+    /// Whether the user wants FIPS endpoints.
+    fn wants_fips(&self) -> bool {
+        false
+    }
 
     /// What replaces scheme, host and port of stream URLs, if anything.
     fn messages_endpoint(&self) -> Option<String>;

@@ -5,12 +5,11 @@
 
 use super::Surroundings;
 use super::cause::{About, DownCause, Retry};
-use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession};
+use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession, chain};
 use crate::config::TunnelConfig;
 use crate::state::{SessionRecord, StateFile};
-use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, Tls, connect as open_websocket};
+use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, connect as open_websocket};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -29,7 +28,6 @@ const TERMINATE: Duration = Duration::from_secs(5);
 pub(super) struct Connector {
     pub(super) tunnel: Arc<TunnelConfig>,
     pub(super) aws: Arc<dyn AwsConnector>,
-    pub(super) tls: Tls,
     pub(super) state: StateFile,
     api: Mutex<Option<Arc<dyn SsmApi>>>,
 }
@@ -80,8 +78,8 @@ fn gone(message: &str) -> DownCause {
 
 impl Connector {
     pub(super) fn new(tunnel: Arc<TunnelConfig>, around: &Surroundings) -> Arc<Self> {
-        let Surroundings { aws, tls, state, .. } = around.clone();
-        Arc::new(Self { tunnel, aws, tls, state, api: Mutex::new(None) })
+        let Surroundings { aws, state, .. } = around.clone();
+        Arc::new(Self { tunnel, aws, state, api: Mutex::new(None) })
     }
 
     /// Opens a session: the first candidate that is online carries it.
@@ -233,13 +231,13 @@ impl Connector {
     ) -> Result<ssm_session::Transport, DownCause> {
         let credentials = self.noting_login(api.credentials().await).map_err(|error| about.call_failed(error))?;
         let request =
-            Connect { url, signing: Some((credentials, api.region())), tls: self.tls.clone(), timeout: WEBSOCKET };
+            Connect { url, signing: Some((credentials, api.region())), network: api.network(), timeout: WEBSOCKET };
         open_websocket(request).await.map_err(|error| {
             if matches!(error, ConnectError::Http { status: 401 | 403, .. }) {
                 // docs/protocol.md §2.6: signature, IAM or token. The next try has fresh credentials.
                 self.forget_api();
             }
-            websocket_failed(&error)
+            websocket_failed(about, &error)
         })
     }
 
@@ -318,6 +316,12 @@ fn stream_url(api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
         return url.with_endpoint(&endpoint).map_err(foreign);
     }
     url.check_belongs_to(&api.region(), api.endpoint().as_deref()).map_err(foreign)?;
+    if api.wants_fips() && !url.is_fips() && !url.is_loopback() {
+        tracing::warn!(
+            host = url.host(),
+            "FIPS endpoints are wanted, but AWS names another one for the data channel; `endpoints.ssmmessages` overrides it"
+        );
+    }
     Ok(url)
 }
 
@@ -356,27 +360,15 @@ pub(super) fn channel_lost(reason: &ssm_session::TransportError) -> DownCause {
     DownCause::new(kind, Retry::Unreachable, chain(reason))
 }
 
-fn websocket_failed(error: &ConnectError) -> DownCause {
+fn websocket_failed(about: &About, error: &ConnectError) -> DownCause {
     let text = chain(error);
     match error {
         ConnectError::Http { status: 401 | 403, .. } => DownCause::new(CauseKind::AccessDenied, Retry::Answered, text)
             .with_next("ask for ssmmessages:OpenDataChannel on your sessions, and check this machine's clock"),
         ConnectError::Http { .. } => DownCause::new(CauseKind::ServiceError, Retry::Answered, text),
         ConnectError::Sign(_) => DownCause::new(CauseKind::Credentials, Retry::Login, text),
-        _ => DownCause::new(CauseKind::Network, Retry::Unreachable, text),
+        error => about.call_failed(AwsError::from(error)),
     }
-}
-
-/// An error with all that caused it; no text in the chain repeats another.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

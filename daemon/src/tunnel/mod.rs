@@ -31,7 +31,6 @@ use crate::config::TunnelConfig;
 use crate::log_layer::tunnel_span;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
-use ssm_session::Tls;
 use std::sync::Arc;
 use std::time::Duration;
 use task::{Edits, TunnelTask};
@@ -64,7 +63,6 @@ pub(crate) struct Busy;
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
     pub(crate) aws: Arc<dyn AwsConnector>,
-    pub(crate) tls: Tls,
     pub(crate) board: StatusBoard,
     pub(crate) state: StateFile,
     pub(crate) turns: Turns,

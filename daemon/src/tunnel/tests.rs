@@ -33,7 +33,6 @@ impl World {
         state.want("a", wanted);
         let around = Surroundings {
             aws: Arc::new(aws.clone()),
-            tls: Tls::default(),
             board: board.clone(),
             state,
             turns: Turns::default(),

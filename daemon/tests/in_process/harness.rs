@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{DaemonEvent, TunnelState, TunnelStatus};
-use tunnels_daemon::{Daemon, DaemonHandle, LogBuffer, Options, Tls};
+use tunnels_daemon::{Daemon, DaemonHandle, LogBuffer, Options};
 
 /// No test waits longer than this for anything; what takes so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -111,7 +111,6 @@ impl World {
             runtime_dir: folder.path().join(runtime),
             state_dir: folder.path().join("state"),
             connector: Arc::new(JsonConnector { address: sim.address().to_string() }),
-            tls: Tls::default(),
             drain: Duration::ZERO,
             version: "test".into(),
             commit: None,

@@ -1,7 +1,7 @@
 //! The daemon's AWS traits over bare HTTP: what the simulator needs, without the SDK.
 
 use serde_json::{Value, json};
-use ssm_session::SigningCredentials;
+use ssm_session::{Network, SigningCredentials};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -110,6 +110,10 @@ impl SsmApi for JsonConnector {
 
     fn endpoint(&self) -> Option<String> {
         Some(format!("http://{}", self.address))
+    }
+
+    fn network(&self) -> Network {
+        Network::default()
     }
 
     fn messages_endpoint(&self) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::json;
-use ssm_session::{Connect, ConnectError, StreamUrl, Tls, connect};
+use ssm_session::{Connect, ConnectError, Network, StreamUrl, connect};
 use ssm_sim::{SigningCredentials, SimConfig};
 
 use crate::support::{DEADLINE, api, fast, request, start_with};
@@ -37,7 +37,7 @@ async fn a_websocket_must_be_signed_for_the_gateway() {
     let url = format!("ws://{}/v1/data-channel/demo-nope?role=publish_subscribe&cell-number=a+b/c=", sim.address());
     let url = StreamUrl::parse(&url).unwrap();
     let status = async |signing: Option<(SigningCredentials, String)>| {
-        let request = Connect { url: &url, signing, tls: Tls::native(), timeout: DEADLINE };
+        let request = Connect { url: &url, signing, network: Network::default(), timeout: DEADLINE };
         match connect(request).await {
             Err(ConnectError::Http { status, .. }) => status,
             other => panic!("no HTTP status: {:?}", other.map(|_| "accepted")),

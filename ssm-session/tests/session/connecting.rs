@@ -3,71 +3,31 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use ssm_proto::{Config, TokenValue};
 use ssm_session::{
-    Connect, ConnectError, ConnectPhase, Session, SigningCredentials, StreamUrl, Tls, WebSocket, connect,
-    derive_accept_key, sigv4,
+    Connect, ConnectError, ConnectPhase, Network, Session, SigningCredentials, StreamUrl, connect, sigv4,
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpListener,
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring},
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
-use crate::harness::{agent_properties, fast_client, receive, send, within};
-
-/// Every character that a normalising URL library would touch.
-const TARGET: &str = "/v1/data-channel/jane-0123?role=publish_subscribe&cell-number=AAE+b/c9d==&x=%2f%2B~*'";
+use crate::{
+    gateway::{TARGET, accept, header, headers, read_head},
+    harness::{agent_properties, fast_client, receive, send, within},
+    tls::trusting,
+};
 
 fn url(address: SocketAddr) -> StreamUrl {
     StreamUrl::parse(&format!("ws://{address}{TARGET}")).unwrap()
 }
 
 fn request(url: &StreamUrl) -> Connect<'_> {
-    Connect { url, signing: None, tls: Tls::native(), timeout: Duration::from_secs(30) }
+    Connect { url, signing: None, network: Network::default(), timeout: Duration::from_secs(30) }
 }
 
 fn credentials() -> SigningCredentials {
     SigningCredentials::new("AKIDEXAMPLE", "secret", Some("token"))
-}
-
-/// Reads a request's head, byte by byte so as to take no more.
-async fn read_head(io: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(io.read_u8().await?);
-    }
-    Ok(String::from_utf8(head).unwrap())
-}
-
-/// Answers an upgrade the way a gateway does.
-async fn accept<S>(mut io: S) -> (WebSocket<S>, String)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin,
-{
-    let head = read_head(&mut io).await.unwrap();
-    let key = header(&head, "sec-websocket-key").unwrap();
-    let answer = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-        derive_accept_key(key.as_bytes())
-    );
-    io.write_all(answer.as_bytes()).await.unwrap();
-    (WebSocket::accept_upgraded(io, None).await, head)
-}
-
-fn headers(head: &str) -> Vec<(&str, &str)> {
-    head.lines().skip(1).filter_map(|line| line.split_once(": ")).collect()
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    headers(head).into_iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,46 +123,9 @@ async fn silence_is_a_timeout_that_names_the_step() {
     let silent = within(connect(Connect { timeout: limit, ..request(&plain) })).await.map(drop);
     assert!(matches!(silent, Err(ConnectError::Timeout { phase: ConnectPhase::Upgrade, .. })), "{silent:?}");
     let secure = StreamUrl::parse(&format!("wss://{address}/x")).unwrap();
-    let tls = Tls::from_config(client_config(RootCertStore::empty()));
-    let silent = within(connect(Connect { timeout: limit, tls, ..request(&secure) })).await.map(drop);
+    let network = trusting(&[]);
+    let silent = within(connect(Connect { timeout: limit, network, ..request(&secure) })).await.map(drop);
     assert!(matches!(silent, Err(ConnectError::Timeout { phase: ConnectPhase::Tls, .. })), "{silent:?}");
-}
-
-#[tokio::test]
-async fn tls_is_verified_against_the_given_roots() {
-    let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = certified.cert.der().clone();
-    let key = certified.signing_key.serialize_der().try_into().unwrap();
-    let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(server));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = StreamUrl::parse(&format!("wss://{}{TARGET}", listener.local_addr().unwrap())).unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let pem = certified.cert.pem().into_bytes();
-    for tls in [Tls::from_config(client_config(roots)), Tls::native_and(pem)] {
-        let serve = async {
-            let (socket, _) = listener.accept().await.unwrap();
-            accept(acceptor.accept(socket).await.unwrap()).await.1
-        };
-        let trusting = Connect { tls, ..request(&url) };
-        let (opened, head) = within(Box::pin(async { tokio::join!(connect(trusting), serve) })).await;
-        opened.unwrap();
-        assert!(head.contains(TARGET));
-    }
-
-    let serve = async {
-        let (socket, _) = listener.accept().await.unwrap();
-        let _ = acceptor.accept(socket).await;
-    };
-    let wary = Connect { tls: Tls::from_config(client_config(RootCertStore::empty())), ..request(&url) };
-    let (refused, ()) = within(Box::pin(async { tokio::join!(connect(wary), serve) })).await;
-    assert!(matches!(refused.map(drop), Err(ConnectError::Tls { .. })));
 }
 
 #[test]
@@ -216,13 +139,4 @@ fn nothing_secret_shows_in_debug() {
     let credentials = SigningCredentials::new("AKID", "s3cret", Some("t0ken"));
     let headers = ssm_session::sign_upgrade(&url, &credentials, "eu-west-1", SystemTime::now()).unwrap();
     assert!(!format!("{headers:?}").contains("t0ken"));
-}
-
-fn client_config(roots: RootCertStore) -> Arc<ClientConfig> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }

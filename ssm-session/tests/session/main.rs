@@ -3,6 +3,9 @@
 mod back_pressure;
 mod connecting;
 mod ending;
+mod gateway;
 mod harness;
+mod proxying;
 mod resuming;
+mod tls;
 mod traffic;

@@ -125,6 +125,8 @@ fn good_tunnels_are_ready_whatever_is_wrong_with_the_others() {
     assert_eq!((&slow["state"], slow.get("cause")), (&"connecting".into(), None), "{slow}");
     fs::write(given_up, "").unwrap();
     user.wait_for("loginless", "needs-login");
+    // The news may reach us after the answer to a question.
+    log.wait_for_sequence("loginless", &["needs-login"]);
     let waited = position(&log, |tunnel| tunnel["name"] == "loginless" && tunnel["state"] == "needs-login");
     let all_ready = GOOD.map(|name| position(&log, |tunnel| tunnel["name"] == name && tunnel["state"] == "ready"));
     assert!(all_ready.iter().all(|ready| ready.is_some() && *ready < waited), "{all_ready:?} before {waited:?}");

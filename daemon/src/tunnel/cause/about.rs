@@ -59,6 +59,11 @@ impl About {
         match error {
             AwsError::Unreachable(_) => DownCause::new(CauseKind::Network, Retry::Unreachable, text)
                 .with_next("check the network, VPN, proxy variables and AWS_ENDPOINT_URL*"),
+            AwsError::Blocked { next, lasting, .. } => {
+                let retry = if lasting { Retry::Never } else { Retry::Answered };
+                let down = DownCause::new(CauseKind::Network, retry, text);
+                next.into_iter().fold(down, DownCause::with_next)
+            }
             AwsError::NoCredentials { message, login } => self.no_credentials(&message, login),
             AwsError::ExpiredCredentials { login, .. } => {
                 let text = format!("the AWS credentials{} have expired", self.of_the_profile());
@@ -95,8 +100,12 @@ impl About {
                 DownCause::new(CauseKind::NoRegion, Retry::Never, text)
                     .with_next("set `region` for the tunnel or in [defaults], or in the profile in ~/.aws/config")
             }
-            AwsError::NoProfile(name) => DownCause::new(CauseKind::NoProfile, Retry::Never, text)
-                .with_next(format!("correct `profile`, or make it: aws configure sso --profile {name}; {UP_AGAIN}")),
+            AwsError::NoProfile { name, similar } => {
+                let meant = similar.map_or_else(String::new, |similar| format!(" (did you mean `{similar}`?)"));
+                DownCause::new(CauseKind::NoProfile, Retry::Never, text).with_next(format!(
+                    "correct `profile`{meant}, or make it: aws configure sso --profile {name}; {UP_AGAIN}"
+                ))
+            }
             AwsError::Throttled(_) => DownCause::new(CauseKind::Throttled, Retry::Answered, text),
             AwsError::NoSuchSession(_) | AwsError::Service(_) | AwsError::Unknown(_) => {
                 DownCause::new(CauseKind::ServiceError, Retry::Answered, text)

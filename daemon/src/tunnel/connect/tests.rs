@@ -18,7 +18,6 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
     let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
     let around = Surroundings {
         aws: Arc::new(aws.clone()),
-        tls: Tls::default(),
         board: StatusBoard::new(Timestamp::UNIX_EPOCH),
         state,
         turns: Turns::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use ssm_proto::{Config, TokenValue};
-use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, Tls, Transport, connect};
+use ssm_session::{Connect, ConnectError, Network, Session, SessionStatus, StreamUrl, Transport, connect};
 use ssm_sim::{DEFAULT_NODE, SimHandle};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -54,7 +54,7 @@ impl Client {
     pub(crate) async fn dial(grant: &Value) -> Result<(Transport, TokenValue), ConnectError> {
         let url = StreamUrl::parse(grant["StreamUrl"].as_str().unwrap()).unwrap();
         let token = TokenValue::new(grant["TokenValue"].as_str().unwrap().to_owned());
-        let request = Connect { url: &url, signing: None, tls: Tls::native(), timeout: DEADLINE };
+        let request = Connect { url: &url, signing: None, network: Network::default(), timeout: DEADLINE };
         Ok((connect(request).await?, token))
     }
 }

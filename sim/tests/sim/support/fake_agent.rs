@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::json;
 use ssm_proto::WsFrame;
 use ssm_proto::message::ClientMessage;
-use ssm_session::{Connect, StreamUrl, Tls, Transport, connect};
+use ssm_session::{Connect, Network, StreamUrl, Tls, Transport, connect};
 use ssm_sim::{AgentKind, DEFAULT_NODE, SimConfig, SimHandle};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -108,8 +108,8 @@ async fn create(sim: &SimHandle, tls: &Arc<ClientConfig>, path: &str) -> Answer 
 
 async fn open(sim: &SimHandle, tls: &Arc<ClientConfig>, path: &str) -> Transport {
     let url = StreamUrl::parse(&format!("wss://{}{path}", sim.agent_address().unwrap())).unwrap();
-    let tls = Tls::from_config(Arc::clone(tls));
-    connect(Connect { url: &url, signing: None, tls, timeout: DEADLINE }).await.unwrap()
+    let network = Network { tls: Tls::from_config(Arc::clone(tls)), ..Network::default() };
+    connect(Connect { url: &url, signing: None, network, timeout: DEADLINE }).await.unwrap()
 }
 
 fn token(answer: &Answer) -> String {

@@ -61,11 +61,11 @@ fn calls_that_no_retry_mends_say_what_does() {
         &["`region`"],
     );
     says(
-        &about().call_failed(AwsError::NoProfile("prd".into())),
+        &about().call_failed(AwsError::NoProfile { name: "prd".into(), similar: Some("prod".into()) }),
         CauseKind::NoProfile,
         Retry::Never,
         &["`prd`"],
-        &["--profile prd"],
+        &["--profile prd", "did you mean `prod`?"],
     );
     says(
         &about().call_failed(AwsError::InvalidRequest("m".into())),

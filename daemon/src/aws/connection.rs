@@ -1,0 +1,61 @@
+//! Failed connections as the daemon's errors: what to show, what to do, whether trying again can help.
+
+use super::AwsError;
+use ssm_session::ConnectError;
+use std::error::Error;
+
+impl From<&ConnectError> for AwsError {
+    fn from(error: &ConnectError) -> Self {
+        let next = error.advice();
+        let stands_in_the_way = next.is_some() || error.is_lasting();
+        if stands_in_the_way {
+            Self::Blocked { message: chain(error), next, lasting: error.is_lasting() }
+        } else {
+            Self::Unreachable(chain(error))
+        }
+    }
+}
+
+/// An error with all that caused it; no text in the chain repeats another.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ssm_session::{ConnectPhase, ProxyError};
+    use std::io;
+    use std::time::Duration;
+
+    #[test]
+    fn what_stands_in_the_way_comes_with_a_next_step() {
+        let unusable = ProxyError::Unusable { variable: "HTTPS_PROXY", reason: "it names no host".into() };
+        let AwsError::Blocked { message, next, lasting } = AwsError::from(&ConnectError::from(unusable)) else {
+            panic!("not blocked");
+        };
+        assert_eq!(message, "HTTPS_PROXY names no proxy that can be used: it names no host");
+        assert!(next.is_some_and(|next| next.contains("http://host:port")) && lasting);
+    }
+
+    #[test]
+    fn what_does_not_answer_is_unreachable() {
+        let timeout = ConnectError::Timeout { phase: ConnectPhase::Tcp, limit: Duration::from_secs(5), proxy: None };
+        assert_eq!(
+            AwsError::from(&timeout),
+            AwsError::Unreachable("the TCP connection did not finish within 5s".into())
+        );
+        let dns = ConnectError::Dns { host: "ssm.example".into(), source: io::Error::other("no such name") };
+        assert_eq!(AwsError::from(&dns), AwsError::Unreachable("cannot resolve ssm.example: no such name".into()));
+    }
+}

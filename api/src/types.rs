@@ -102,13 +102,13 @@ pub struct Version {
     pub daemon: Option<DaemonVersion>,
 }
 
-/// Picks out of `vars`, usually [`std::env::vars_os`], the AWS variables that decide where and as whom
-/// calls are made.
+/// Picks out of `vars`, usually [`std::env::vars_os`], the variables that decide where, how and as whom calls
+/// to AWS are made.
 ///
 /// Values that are secret, or lead to a secret, are left out or reduced: of an access key id only
-/// the last four characters stay, which is enough to see that two shells differ.
+/// the last four characters stay, which is enough to see that two shells differ, and of a proxy its address.
 pub fn aws_environment(vars: impl IntoIterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
-    const SHOWN: [&str; 7] = [
+    const SHOWN: [&str; 12] = [
         "AWS_PROFILE",
         "AWS_REGION",
         "AWS_DEFAULT_REGION",
@@ -116,13 +116,21 @@ pub fn aws_environment(vars: impl IntoIterator<Item = (OsString, OsString)>) -> 
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_CA_BUNDLE",
         "AWS_ROLE_ARN",
+        "AWS_USE_FIPS_ENDPOINT",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "SSL_CERT_FILE",
+        "NO_PROXY",
+        "no_proxy",
     ];
+    const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     vars.into_iter()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(name, value)| {
             if SHOWN.contains(&name.as_str()) || name.starts_with("AWS_ENDPOINT_URL") {
                 Some((name, value))
+            } else if PROXIES.contains(&name.as_str()) {
+                Some((name, without_login(&value)))
             } else if name == "AWS_ACCESS_KEY_ID" {
                 let tail = value.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
                 Some((name, format!("…{}", &value[tail..])))
@@ -131,4 +139,13 @@ pub fn aws_environment(vars: impl IntoIterator<Item = (OsString, OsString)>) -> 
             }
         })
         .collect()
+}
+
+/// A proxy's address without user and password. What is not plainly an address may be part of a password.
+fn without_login(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address).trim_end_matches('/');
+    let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+    let is_port = port.ends_with(']') || port.bytes().all(|digit| digit.is_ascii_digit());
+    if is_port { format!("{scheme}://{address}") } else { "…".to_owned() }
 }

@@ -218,13 +218,25 @@ fn no_secret_of_the_environment_is_shown() {
         ("AWS_SESSION_TOKEN", "token"),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token"),
         ("AWS_REGION", ""),
+        ("HTTPS_PROXY", "http://me:secret@proxy:3128/"),
+        ("https_proxy", "proxy:3128"),
+        ("ALL_PROXY", "http://me:secret"),
+        ("NO_PROXY", "example.com"),
         ("HOME", "/home/ada"),
     ];
     let shown = aws_environment(vars.map(|(k, v)| (k.into(), v.into())));
     let shown: Vec<_> = shown.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(
         shown,
-        [("AWS_ACCESS_KEY_ID", "…MPLE"), ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"), ("AWS_PROFILE", "dev"),]
+        [
+            ("ALL_PROXY", "…"),
+            ("AWS_ACCESS_KEY_ID", "…MPLE"),
+            ("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:8129"),
+            ("AWS_PROFILE", "dev"),
+            ("HTTPS_PROXY", "http://proxy:3128"),
+            ("NO_PROXY", "example.com"),
+            ("https_proxy", "http://proxy:3128"),
+        ]
     );
 }
 

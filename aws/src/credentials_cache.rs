@@ -4,6 +4,7 @@
 //! goes with its client: one whose credentials were refused is not used again.
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
@@ -11,6 +12,9 @@ use tokio::sync::Mutex;
 /// Credentials are fetched anew this long before they expire, and after `UNLIMITED` if they do not.
 const MARGIN: Duration = Duration::from_mins(5);
 const UNLIMITED: Duration = Duration::from_mins(15);
+
+/// How long a provider may take: programs that ask a vault, or a password manager, are slow.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A provider that asks another one, and not again for a while.
 #[derive(Debug)]
@@ -44,7 +48,8 @@ impl ProvideCredentials for CachedCredentials {
                 return Ok(kept.credentials.clone());
             }
             *kept = None;
-            let credentials = self.provider.provide_credentials().await?;
+            let asked = tokio::time::timeout(PATIENCE, self.provider.provide_credentials()).await;
+            let credentials = asked.map_err(|_| CredentialsError::provider_timed_out(PATIENCE))??;
             let until = match credentials.expiry() {
                 Some(expiry) => expiry.checked_sub(MARGIN).unwrap_or(now),
                 None => now + UNLIMITED,
@@ -89,6 +94,25 @@ mod tests {
     async fn a_provider_is_asked_once_while_its_credentials_last() {
         assert_eq!(asked(None).await, 1);
         assert_eq!(asked(Some(Duration::from_hours(1))).await, 1);
+    }
+
+    #[derive(Debug)]
+    struct Hanging;
+
+    impl ProvideCredentials for Hanging {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::new(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_never_answers_is_given_up() {
+        let cached = CachedCredentials::new(SharedCredentialsProvider::new(Hanging));
+        let given_up = cached.provide_credentials().await;
+        assert!(matches!(given_up, Err(CredentialsError::ProviderTimedOut(_))), "{given_up:?}");
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod error;
 mod http;
 mod profile;
 
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
@@ -32,7 +33,8 @@ use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi, i
 const ATTEMPTS: u32 = 2;
 const CONNECT: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(15);
-const OPERATION: Duration = Duration::from_secs(30);
+/// Longer than credentials may take, so that it is said which of the two took too long.
+const OPERATION: Duration = Duration::from_secs(45);
 
 /// Names a file of certificates to trust besides the system's, as with the AWS CLI.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -107,6 +109,8 @@ async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) 
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts)
+        // Ours gives up sooner, and says so.
+        .identity_cache(IdentityCache::lazy().load_timeout(2 * credentials_cache::PATIENCE).build())
         .profile_name(profile.name());
     if let Some(region) = &scope.region {
         loader = loader.region(Region::new(region.clone()));

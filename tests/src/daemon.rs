@@ -41,6 +41,7 @@ pub struct TestDaemon {
     foreground: Option<Process>,
     /// Access key and secret key.
     keys: (&'static str, &'static str),
+    variables: Vec<(String, String)>,
 }
 
 impl TestDaemon {
@@ -65,7 +66,15 @@ impl TestDaemon {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own folder");
         }
         let defaults = format!("[defaults]\n{keys}");
-        let user = Self { folder, defaults, tunnels: String::new(), ports: Vec::new(), foreground: None, keys: KEYS };
+        let user = Self {
+            folder,
+            defaults,
+            tunnels: String::new(),
+            ports: Vec::new(),
+            foreground: None,
+            keys: KEYS,
+            variables: Vec::new(),
+        };
         user.write_config();
         user
     }
@@ -90,6 +99,23 @@ impl TestDaemon {
     #[must_use]
     pub fn with_keys(mut self, access: &'static str, secret: &'static str) -> Self {
         self.keys = (access, secret);
+        self
+    }
+
+    /// Sets a variable of this user's shell.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Writes a file below the home folder, executable as scripts are.
+    #[must_use]
+    pub fn with_home_file(self, path: &str, content: &str) -> Self {
+        let path = self.home().join(path);
+        fs::create_dir_all(path.parent().expect("below the home folder")).expect("our own folder");
+        fs::write(&path, content).expect("our own folder can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own file");
         self
     }
 
@@ -146,7 +172,8 @@ impl TestDaemon {
             .env("TUNNELS_STATE_DIR", path("state"))
             .env("AWS_ACCESS_KEY_ID", self.keys.0)
             .env("AWS_SECRET_ACCESS_KEY", self.keys.1)
-            .env("AWS_EC2_METADATA_DISABLED", "true");
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

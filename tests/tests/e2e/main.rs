@@ -2,12 +2,14 @@
 
 mod broken;
 mod churn;
+mod credentials;
 mod cuts;
 mod edits;
 mod half_close;
 mod harness;
 mod lifecycle;
 mod postgres;
+mod proxy;
 mod redis;
 mod shutdown;
 mod states;

@@ -48,6 +48,19 @@ impl Named {
         let messages = scope.endpoints.ssmmessages.clone().or_else(of_messages);
         let named = Self { ssm, messages };
         check("the SSM endpoint", named.ssm.as_deref())?;
+        if let Some(endpoint) = &named.ssm {
+            // The SDK refuses each call; and which of the two is meant cannot be known.
+            for (is_set, variable, key) in [
+                (config.use_fips(), "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+                (config.use_dual_stack(), "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+            ] {
+                if is_set == Some(true) {
+                    return Err(AwsError::Config(format!(
+                        "both the endpoint `{endpoint}` and {variable} (or `{key}` of the profile) are set: keep one of them"
+                    )));
+                }
+            }
+        }
         check("the ssmmessages endpoint", named.messages.as_deref())?;
         for service in OF_CREDENTIALS {
             check(&format!("the endpoint of {service}"), of_credentials(service, profile).as_deref())?;

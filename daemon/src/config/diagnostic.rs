@@ -72,28 +72,19 @@ impl ConfigError {
 
     /// The mistake with the offending text underlined, as compilers show it.
     fn render(&self, level: &Level<'static>, renderer: &Renderer) -> String {
-        // The excerpt borrows it.
-        let around;
         let mut group = level.clone().primary_title(clean(&self.message)).elements([] as [Message<'_>; 0]);
         if let Some(place) = &self.place {
-            around = self
-                .other
-                .as_ref()
-                .filter(|(other, _)| other.file == place.file)
-                .map_or_else(|| place.clone(), |(other, _)| place.join(other));
             match &self.other {
                 // One excerpt with both places, where they are of one file.
                 Some((other, there)) if other.file == place.file => {
-                    let mark = mark(&around, other, AnnotationKind::Context, there);
-                    group = group.element(excerpt(&around, place, &self.label).annotation(mark));
+                    let both = place.join(other);
+                    let mark = mark(&both, other, AnnotationKind::Context, there);
+                    group = group.element(excerpt(&both, place, AnnotationKind::Primary, &self.label).annotation(mark));
                 }
                 other => {
-                    group = group.element(excerpt(place, place, &self.label));
+                    group = group.element(excerpt(place, place, AnnotationKind::Primary, &self.label));
                     if let Some((place, label)) = other {
-                        let mark = mark(place, place, AnnotationKind::Context, label);
-                        let (text, line, _) = place.lines();
-                        group =
-                            group.element(Snippet::source(text).line_start(line).path(path(place)).annotation(mark));
+                        group = group.element(excerpt(place, place, AnnotationKind::Context, label));
                     }
                 }
             }
@@ -106,14 +97,34 @@ impl ConfigError {
 }
 
 /// The lines of `around`, with `place` in them underlined.
-fn excerpt<'a>(around: &'a Place, place: &Place, label: &str) -> Snippet<'a, Annotation<'a>> {
+fn excerpt(around: &Place, place: &Place, kind: AnnotationKind, label: &str) -> Snippet<'static, Annotation<'static>> {
     let (text, line, _) = around.lines();
-    let mark = mark(around, place, AnnotationKind::Primary, label);
-    Snippet::source(text).line_start(line).path(path(place)).annotation(mark)
+    let mark = mark(around, place, kind, label);
+    Snippet::source(without_passwords(text)).line_start(line).path(path(place)).annotation(mark)
+}
+
+/// With stars for what stands where a connection string has its password: reports go to logs. No byte moves.
+fn without_passwords(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/' | '@');
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(':') {
+        out.push_str(before);
+        out.push(':');
+        let end = after.find(ends).unwrap_or(after.len());
+        let is_password = end > 0 && after[end..].starts_with('@');
+        rest = if is_password {
+            out.extend(std::iter::repeat_n('*', end));
+            &after[end..]
+        } else {
+            after
+        };
+    }
+    out + rest
 }
 
 /// Underlines `place` in the lines of `around`.
-fn mark<'a>(around: &Place, place: &Place, kind: AnnotationKind, label: &str) -> Annotation<'a> {
+fn mark(around: &Place, place: &Place, kind: AnnotationKind, label: &str) -> Annotation<'static> {
     let (_, _, base) = around.lines();
     let span = place.span();
     kind.span(span.start - base..span.end - base).label(Some(clean(label)).filter(|label| !label.is_empty()))

@@ -131,6 +131,14 @@ fn what_would_act_on_a_terminal_is_taken_out() {
 }
 
 #[test]
+fn passwords_of_connection_strings_are_not_shown() {
+    for remote in ["postgres://me:sécret@db:5432/x", "me:sécret@db:5432", "://:sécret@", "me:sécret@db"] {
+        let report = errors(&format!("[tunnels.a]\nremote = \"{remote}\"\n")).render(false);
+        assert!(report.contains("remote = \"") && !report.contains("cret"), "{report}");
+    }
+}
+
+#[test]
 fn a_broken_statement_hides_no_other_mistake() {
     let text = r#"[defaults]
 target = "i-01234567"

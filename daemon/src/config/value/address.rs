@@ -21,6 +21,9 @@ pub(crate) fn remote(text: &str) -> Result<Remote, BadValue> {
     if let Some((scheme, rest)) = text.split_once("://") {
         return url(scheme, rest);
     }
+    if let Some((_, address)) = text.rsplit_once('@') {
+        return rather("user and password belong to the program that connects", format!("\"{address}\""));
+    }
     if let Ok(ip) = text.parse::<Ipv6Addr>() {
         // Its last number is more likely a port.
         if let Some((host, port)) = text.rsplit_once(':').filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok()) {
@@ -61,10 +64,6 @@ fn name(host: &str) -> Result<&str, BadValue> {
     if let Some(wrong) = host.chars().find(|c| !fits(*c)) {
         let message = format!("{} cannot be part of a host's name", quote(&wrong.to_string()));
         return match wrong {
-            '@' => rather("user and password belong to the program that connects", {
-                let host = host.rsplit('@').next().unwrap_or_default();
-                format!("\"{host}:…\"")
-            }),
             '$' => bad(message, "a name or an address; a variable is written `${NAME}`"),
             _ if !wrong.is_ascii() => bad(message, "a name of ASCII letters: `xn--…` for others"),
             _ => bad(message, "a name such as `orders.example.com`, or an address"),
@@ -219,7 +218,7 @@ mod tests {
             ("fd00::12:abcd:5432", "brackets"),
             ("[x]:1", "`x` is no IPv6 address"),
             ("a b:1", "` ` cannot be part of a host's name"),
-            ("me@db:5432", "write `\"db:…\"`"),
+            ("me:secret@db:5432", "write `\"db:5432\"`"),
             ("$HOST:5432", "a variable is written `${NAME}`"),
             ("bücher.example:443", "xn--"),
             ("db..example:1", "is no host's name"),

@@ -5,6 +5,7 @@ use super::merge::Merged;
 use super::model::LocalAddr;
 use super::place::Place;
 use super::value;
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
 
 /// Keys that are checked and do nothing yet.
@@ -28,7 +29,11 @@ pub(super) fn only_case_differs(here: &Place, there: &Place) -> ConfigError {
 
 /// Warnings about whole tunnels.
 pub(super) fn of(tunnels: &[Merged]) -> Vec<ConfigError> {
-    let first_free = first_unprivileged_port();
+    of_user(tunnels, first_unprivileged_port())
+}
+
+/// For a user who may listen on ports from `first_free` on.
+fn of_user(tunnels: &[Merged], first_free: u16) -> Vec<ConfigError> {
     let mut warnings: Vec<ConfigError> = Vec::new();
     for (tunnel, written) in tunnels {
         let place = |key: &str| written.get(key).map(|written| written.place.clone());
@@ -60,15 +65,8 @@ pub(super) fn of(tunnels: &[Merged]) -> Vec<ConfigError> {
         }
     }
     // What stands in [defaults] would be said for each tunnel.
-    let mut said: Vec<(String, Option<Place>)> = Vec::new();
-    warnings.retain(|warning| {
-        let this = (warning.message.clone(), warning.place.clone());
-        let is_new = !said.contains(&this);
-        if is_new {
-            said.push(this);
-        }
-        is_new
-    });
+    let mut said = HashSet::new();
+    warnings.retain(|warning| said.insert((warning.message.clone(), warning.location())));
     warnings
 }
 
@@ -79,4 +77,26 @@ fn first_unprivileged_port() -> u16 {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
     let start = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     if is_root { 0 } else { start.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load::parse_with;
+    use std::path::Path;
+
+    #[test]
+    fn ports_that_need_a_privilege() {
+        let text = "[defaults]\ntarget = \"i-01234567\"\n[tunnels.a]\nremote = 1\nlocal = 443\n\
+                    [tunnels.b]\nremote = 1\nlocal = \"127.0.0.2:80\"\n[tunnels.c]\nremote = 1\nlocal = 1024\n";
+        let resolved = parse_with(Path::new("c.toml"), text, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let tunnels: Vec<Merged> = resolved.config.tunnels.into_iter().zip(resolved.written).collect();
+        let places = |first_free| -> Vec<String> {
+            let warnings = of_user(&tunnels, first_free);
+            assert!(warnings.iter().all(|warning| warning.message.contains("needs a privilege")), "{warnings:?}");
+            warnings.iter().filter_map(ConfigError::location).collect()
+        };
+        assert_eq!(places(1024), ["c.toml:5:9", "c.toml:8:9"]);
+        assert_eq!(places(0), [""; 0]);
+    }
 }

@@ -3,74 +3,11 @@
 //! Pure. Name, state and local address are always there; the rest is a list of wishes in the order of their
 //! worth, and each is granted that still fits. So a wide terminal shows all, and a narrow one what matters.
 
+use crate::column::Column;
 use crate::style::Look;
 use crate::text;
 use crate::words::{self, Detail};
 use tunnels_api::{Timestamp, TunnelStatus};
-
-/// The columns, in the order in which they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Column {
-    Name,
-    State,
-    Local,
-    Remote,
-    Target,
-    Sessions,
-    Streams,
-    In,
-    Out,
-    RoundTrip,
-    Since,
-}
-
-impl Column {
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Name,
-        Self::State,
-        Self::Local,
-        Self::Remote,
-        Self::Target,
-        Self::Sessions,
-        Self::Streams,
-        Self::In,
-        Self::Out,
-        Self::RoundTrip,
-        Self::Since,
-    ];
-
-    pub(crate) fn heading(self) -> &'static str {
-        match self {
-            Self::Name => "NAME",
-            Self::State => "STATE",
-            Self::Local => "LOCAL",
-            Self::Remote => "REMOTE",
-            Self::Target => "TARGET",
-            Self::Sessions => "SESSIONS",
-            Self::Streams => "STREAMS",
-            Self::In => "IN",
-            Self::Out => "OUT",
-            Self::RoundTrip => "RTT",
-            Self::Since => "SINCE",
-        }
-    }
-
-    /// Figures stand to the right.
-    pub(crate) fn is_figure(self) -> bool {
-        self as usize >= Self::Sessions as usize
-    }
-
-    /// The widest figure that is usual. A column of a terminal has at least this width, so that a list that
-    /// is kept up to date does not jump with each figure.
-    fn usual(self) -> usize {
-        match self {
-            Self::In | Self::Out => "999 kB/s".len(),
-            Self::RoundTrip => "0.99 ms".len(),
-            Self::Since => "23h 59m".len(),
-            _ => 0,
-        }
-    }
-}
 
 /// Between two columns.
 pub(crate) const GAP: usize = 2;
@@ -188,7 +125,7 @@ struct Measure {
 impl Measure {
     fn of(tunnels: &[TunnelStatus], now: Timestamp, look: Look) -> Self {
         let widest = |column: Column| {
-            let cells = tunnels.iter().map(|tunnel| text::width(&super::table::plain(tunnel, column, now)));
+            let cells = tunnels.iter().map(|tunnel| text::width(&column.text(tunnel, now)));
             let cells = cells.filter(|width| column != Column::Local || fits_a_column(*width, look));
             let least = if look.width.is_some() { column.usual() } else { 0 };
             cells.max().unwrap_or(0).max(text::width(column.heading())).max(least)

@@ -1,7 +1,7 @@
 //! What a person sees of the tunnels on a terminal.
 //!
 //! `conn` listens to the daemon and reconnects by itself, and `model` holds everything that is shown. Pure
-//! modules turn that into text: `table` the rows (with `layout`, which decides what there is room for),
+//! modules turn that into text: `table` the rows (of each `column` that `layout` finds room for),
 //! `notes` what is said below them, `list` both together, `detail` one tunnel, `progress` what a command
 //! waits for, `log` the daemon's lines; `words`, `units`, `text` and `style` are their vocabulary. `live` and
 //! `region` draw on a terminal. The crate knows the daemon through `tunnels-api` only: it has no path to AWS
@@ -9,6 +9,7 @@
 
 #![warn(missing_docs)]
 
+mod column;
 pub mod conn;
 pub mod detail;
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //! Pure: statuses and a time in, text out. Made for pipes as well: there every column is whole, and `awk`
 //! can count on them until the first one with blanks. What is said below the rows is `notes`'s.
 
-use crate::layout::{Column, GAP, Layout, fits_a_column};
+use crate::column::Column;
+use crate::layout::{GAP, Layout, fits_a_column};
 use crate::style::{self, DIM, Look, PLAIN};
+use crate::text;
 use crate::words::{self, Detail};
-use crate::{text, units};
 use anstyle::Style;
 use tunnels_api::{Timestamp, TunnelStatus};
 
@@ -69,7 +70,7 @@ fn row(tunnel: &TunnelStatus, layout: &Layout, now: Timestamp, look: Look) -> St
     let own_line = !fits_a_column(text::width(&tunnel.local), look);
     let mut row = line(
         layout.columns().map(|(column, width)| {
-            let plain = plain(tunnel, column, now);
+            let plain = column.text(tunnel, now);
             let cell = match column {
                 Column::Name => vec![(text::cut(&plain, width), style::of_name(tunnel))],
                 Column::State => words::state(tunnel, layout.detail, now),
@@ -107,24 +108,6 @@ fn stacked(tunnel: &TunnelStatus, now: Timestamp, look: Look) -> String {
     row.push_str(&painted(&state, look));
     row.push_str(&own_line_of(tunnel, look));
     row
-}
-
-/// What a column says of a tunnel, whole and without style.
-pub(crate) fn plain(tunnel: &TunnelStatus, column: Column, now: Timestamp) -> String {
-    let count = |n: u32| if n == 0 { "-".to_owned() } else { n.to_string() };
-    match column {
-        Column::Name => text::clean(&tunnel.name),
-        Column::State => words::whole_state(tunnel, now),
-        Column::Local => text::clean(&tunnel.local),
-        Column::Remote => text::clean(&tunnel.remote),
-        Column::Target => tunnel.target.as_deref().map_or_else(|| "-".to_owned(), text::clean),
-        Column::Sessions => count(tunnel.sessions),
-        Column::Streams => count(tunnel.streams),
-        Column::In => units::rate(tunnel.rate_in),
-        Column::Out => units::rate(tunnel.rate_out),
-        Column::RoundTrip => units::round_trip(tunnel.rtt_ms),
-        Column::Since => units::ago(tunnel.since, now),
-    }
 }
 
 #[cfg(test)]

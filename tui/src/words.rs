@@ -6,7 +6,6 @@
 use crate::style::{self, DIM, RED};
 use crate::units;
 use anstyle::Style;
-use std::time::Duration;
 use tunnels_api::{Cause, Timestamp, TunnelState, TunnelStatus};
 
 /// The cause in two or three words; none where the state itself says it.
@@ -116,9 +115,4 @@ pub fn summary<'a>(tunnels: impl Iterator<Item = &'a TunnelStatus>) -> String {
     let listed = ORDER.iter().zip(counts).filter(|(_, count)| *count > 0);
     let listed: Vec<String> = listed.map(|(state, count)| format!("{count} {state}")).collect();
     listed.join(", ")
-}
-
-/// How long a state has lasted.
-pub fn lasting(tunnel: &TunnelStatus, now: Timestamp) -> Duration {
-    now.duration_since(tunnel.since).try_into().unwrap_or_default()
 }

@@ -48,10 +48,8 @@ pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Pat
         ApiError::new(ErrorCode::Failed, format!("cannot start the daemon: {what}: {error}"))
     };
     let log_path = log_path(places);
-    let log = file::open(&log_path).map_err(|e| {
-        failed(&log_path.display().to_string(), &e)
-            .with_hint("TUNNELS_STATE_DIR names another folder for its log and state")
-    })?;
+    // Without a file it says itself what is wrong with the folder, or goes on without one.
+    let stderr = file::open(&log_path).map_or_else(|_| Stdio::null(), Stdio::from);
     let program = std::env::current_exe().map_err(|e| failed("which program this is", &e))?;
 
     let mut command = Command::new(&program);
@@ -68,7 +66,7 @@ pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Pat
         .envs(absolute_files(|name| std::env::var_os(name)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(log)
+        .stderr(stderr)
         // Ctrl-C in this terminal must not reach it.
         .process_group(0);
     let mut child = command.spawn().map_err(|e| failed(&program.display().to_string(), &e))?;

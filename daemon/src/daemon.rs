@@ -194,7 +194,7 @@ impl Daemon {
                 _ = sample.tick() => board.sample(clock::now()),
             }
         };
-        tracing::info!(?drain, "stopping");
+        tracing::info!("stopping; open connections may go on for {drain:?}");
         if let Some(reply) = stopped {
             // Whoever asked may be gone.
             let _ = reply.send(());

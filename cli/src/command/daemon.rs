@@ -9,6 +9,7 @@ use crate::signals::Signals;
 use crate::spawn::{self, Report};
 use crate::{open_files, output};
 use clap::Args;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -29,15 +30,23 @@ pub(crate) struct Daemon {
     report: bool,
 }
 
+/// What may have to be said once it runs.
+struct Warnings {
+    /// How many files may be open; none is no limit.
+    most_files: Option<u64>,
+    /// What is wrong with the log file.
+    log_file: Option<io::Error>,
+}
+
 impl Daemon {
     pub(crate) fn run(self, named: Option<PathBuf>) -> Result<Exit, ApiError> {
         if !self.foreground {
             return start_in_background(named);
         }
         let outcome = link::places().and_then(|places| {
-            let logs = logging::init_daemon(self.outputs(&places));
-            let limit = open_files::raise_limit();
-            block_on_all_cores(self.serve(named, places, logs, limit))
+            let (logs, file) = logging::init_daemon(self.outputs(&places));
+            let warnings = Warnings { most_files: open_files::raise_limit(), log_file: file.err() };
+            block_on_all_cores(self.serve(named, places, logs, warnings))
         });
         if let (true, Err(error)) = (self.report, &outcome) {
             Report::Error(error.clone()).write();
@@ -60,13 +69,14 @@ impl Daemon {
         named: Option<PathBuf>,
         places: Places,
         logs: LogBuffer,
-        most_files: Option<u64>,
+        warnings: Warnings,
     ) -> Result<Exit, ApiError> {
         // Before anything is opened: a signal from here on ends it in order.
         let mut signals = Signals::listen()?;
         let connector = SdkConnector::from_env();
         let config_path = config::find(named.as_deref())?;
         config::must_exist(&config_path)?;
+        let log_path = file::path_in(&places.state_dir);
         let daemon = tunnels_daemon::Daemon::start(Options {
             config_path,
             runtime_dir: places.runtime_dir,
@@ -87,7 +97,10 @@ impl Daemon {
             "tunnels {VERSION} ({}) runs",
             commit().as_deref().unwrap_or("unknown")
         );
-        if let Some(warning) = open_files::warning(most_files, daemon.tunnel_count()) {
+        if let Some(error) = warnings.log_file {
+            tracing::warn!("the log is not kept in {}: {error}", log_path.display());
+        }
+        if let Some(warning) = open_files::warning(warnings.most_files, daemon.tunnel_count()) {
             tracing::warn!("{warning}");
         }
         if self.report {
@@ -107,6 +120,7 @@ impl Daemon {
                 signals.end(&handle).await
             } => return Ok(exit),
         };
+        tracing::info!("stopped");
         ended.map_err(|error| ApiError::new(ErrorCode::Failed, format!("the socket cannot be served: {error}")))?;
         Ok(Exit::Done)
     }

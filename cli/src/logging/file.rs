@@ -35,10 +35,15 @@ fn aged(path: &Path, age: usize) -> PathBuf {
     name.into()
 }
 
-/// Opens the file to append to it, as a new one that nobody else can read if need be, and its folder too.
+/// Opens the file to append to it, as a new one that nobody else can read if need be, and its folder too. Not
+/// in a folder that others can write to: there the name may lead to any file of ours.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let found = fs::metadata(folder)?;
+        if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others can write to its folder"));
+        }
     }
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
@@ -67,12 +72,20 @@ struct Open {
 }
 
 impl LogFile {
-    /// A log at this path, opened with the first line.
+    /// A log at this path.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self(Mutex::new(Writer { path, largest: LARGEST, takes_stderr: false, open: None, lost: None }))
     }
 
-    /// The same, and standard error is made to lead there, too: for a process that has nobody who looks at it.
+    /// Opens it before its first line.
+    ///
+    /// # Errors
+    /// What the system says; it is tried again with each line.
+    pub(crate) fn open(&self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).reopen()
+    }
+
+    /// A log at this path, and standard error is made to lead there, too: for a process that has nobody who looks at it.
     pub(crate) fn taking_stderr(path: PathBuf) -> Self {
         let log = Self::new(path);
         log.0.lock().unwrap_or_else(PoisonError::into_inner).takes_stderr = true;
@@ -159,6 +172,7 @@ fn put_aside(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
     use tempfile::TempDir;
 
     fn log(largest: u64) -> (TempDir, PathBuf, Writer) {
@@ -181,6 +195,16 @@ mod tests {
         writer.open = None;
         writer.write("second\n");
         assert_eq!(read(&path), "first\nsecond\n");
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_used() {
+        let (_folder, path, mut writer) = log(LARGEST);
+        let folder = path.parent().unwrap();
+        fs::create_dir(folder).unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+        writer.write("x\n");
+        assert!(!path.exists());
     }
 
     #[test]

@@ -44,20 +44,25 @@ pub(crate) struct Outputs {
     pub(crate) stderr: Option<LogFormat>,
 }
 
-/// Starts the log of a daemon; `TUNNELS_LOG` says what is heard, else `info`.
-pub(crate) fn init_daemon(outputs: Outputs) -> LogBuffer {
+/// Starts the log of a daemon; `TUNNELS_LOG` says what is heard, else `info`. Says what is wrong with the file, if
+/// anything is: that stops no daemon.
+pub(crate) fn init_daemon(outputs: Outputs) -> (LogBuffer, io::Result<()>) {
     let buffer = LogBuffer::default();
-    let mut layers = vec![layer(buffer.clone(), USUAL), layer(outputs.file, USUAL)];
-    layers.extend(outputs.stderr.map(|format| layer(Stderr::new(format), USUAL)));
+    let opened = outputs.file.open();
+    let usual = usually(USUAL);
+    let mut layers = vec![layer(buffer.clone(), &usual), layer(outputs.file, &usual)];
+    layers.extend(outputs.stderr.map(|format| layer(Stderr::new(format), &usual)));
     start(layers);
-    buffer
+    (buffer, opened)
 }
 
 /// Starts a log on standard error for a command that people watch; `TUNNELS_LOG` says what is heard, else
 /// `default`. The buffer is for a daemon in the same process, and hears as much as any daemon's.
 pub(crate) fn init(default: &str) -> LogBuffer {
     let buffer = LogBuffer::default();
-    start(vec![layer(buffer.clone(), USUAL), layer(Stderr::new(LogFormat::Text), default)]);
+    // A simulator in the same process is no part of the daemon that the buffer is for.
+    let of_the_daemon = format!("{},ssm_sim=warn", usually(USUAL));
+    start(vec![layer(buffer.clone(), &of_the_daemon), layer(Stderr::new(LogFormat::Text), &usually(default))]);
     buffer
 }
 
@@ -76,16 +81,18 @@ fn start(layers: Vec<BoxedLayer>) {
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-fn layer(sink: impl LogSink, default: &str) -> BoxedLayer {
-    let filter = asked().and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| usually(default));
+/// A layer that hears what was asked for, else what `usual` says.
+fn layer(sink: impl LogSink, usual: &str) -> BoxedLayer {
+    let filter = asked().and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(usual));
     LogLayer::new(sink).with_filter(capped(filter)).boxed()
 }
 
 /// Our own crates at this level, others only where something is broken: what stands in their way reaches the
 /// log as the cause of a state, once, and from them again with every try.
-fn usually(level: &str) -> EnvFilter {
+fn usually(level: &str) -> String {
+    let others = if level == "off" { level } else { "error" };
     let ours: Vec<String> = OURS.iter().map(|target| format!("{target}={level}")).collect();
-    EnvFilter::new(format!("error,{}", ours.join(",")))
+    format!("{others},{}", ours.join(","))
 }
 
 /// What is to be heard, if it was said.
@@ -189,8 +196,10 @@ mod tests {
 
     #[test]
     fn where_nobody_asks_others_are_heard_only_when_something_is_broken() {
-        assert_eq!(written(usually("info")), "");
-        assert!(written(usually("debug")).contains("session") && !written(usually("debug")).contains("loaded"));
+        assert_eq!(written(EnvFilter::new(usually("info"))), "");
+        let log = written(EnvFilter::new(usually("debug")));
+        assert!(log.contains("session") && !log.contains("loaded"), "{log}");
+        assert_eq!(written(EnvFilter::new(usually("off"))), "");
     }
 
     #[test]

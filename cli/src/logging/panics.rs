@@ -24,3 +24,36 @@ pub(super) fn log_them() {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tunnels_api::{LogLevel, LogLine};
+    use tunnels_daemon::{LogLayer, LogSink};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<Arc<LogLine>>>>);
+
+    impl LogSink for Lines {
+        fn write(&self, line: &Arc<LogLine>) {
+            self.0.lock().unwrap().push(Arc::clone(line));
+        }
+    }
+
+    #[test]
+    fn a_panic_is_in_the_log_with_its_tunnel() {
+        log_them();
+        let lines = Lines::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(LogLayer::new(lines.clone())), || {
+            tracing::error_span!("tunnel", name = "orders-db").in_scope(|| {
+                assert!(panic::catch_unwind(|| panic!("the moon {}", "fell")).is_err());
+            });
+        });
+        let lines = lines.0.lock().unwrap();
+        assert_eq!((lines[0].level, lines[0].tunnel.as_deref()), (LogLevel::Error, Some("orders-db")));
+        assert!(lines[0].message.starts_with("a bug: the moon fell"), "{:?}", lines[0]);
+        assert!(lines[0].fields["place"].contains("panics.rs:"), "{:?}", lines[0]);
+    }
+}

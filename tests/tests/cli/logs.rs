@@ -124,6 +124,9 @@ fn the_file_is_private_comes_back_when_it_is_taken_away_and_holds_what_went_wron
     wait_until("the file to be there again", DEADLINE, || {
         fs::read_to_string(&log).is_ok_and(|text| text.contains("[api] ready → down")).then_some(())
     });
+    // What a crash says past the log goes there, too.
+    let pid = user.daemon_pid().expect("it runs");
+    assert_eq!(fs::read_link(format!("/proc/{pid}/fd/2")).unwrap(), fs::canonicalize(&log).unwrap());
     user.run(&["stop"]).expect_success();
     user.overwrite_config("[tunnels.api]\nlocal = 0\n");
     user.run(&["daemon"]).expect_code(3);

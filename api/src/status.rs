@@ -116,8 +116,12 @@ pub enum CauseKind {
     AgentRestarted,
     /// The agent is too old for what is asked of it.
     AgentTooOld,
-    /// The network, DNS or TLS failed on our side.
+    /// The network or DNS failed on our side.
     Network,
+    /// A proxy between here and AWS refuses, or cannot be used.
+    Proxy,
+    /// A certificate between here and AWS is not trusted, or the certificates to trust cannot be read.
+    Certificate,
     /// The machine slept.
     Sleep,
     /// The remote refused or could not be reached from the target.
@@ -139,7 +143,7 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::User,
         Self::Config,
         Self::ServiceRecycle,
@@ -158,6 +162,8 @@ impl CauseKind {
         Self::AgentRestarted,
         Self::AgentTooOld,
         Self::Network,
+        Self::Proxy,
+        Self::Certificate,
         Self::Sleep,
         Self::RemoteRefused,
         Self::NoSuchHost,
@@ -189,6 +195,8 @@ impl CauseKind {
             Self::AgentRestarted => "agent restarted",
             Self::AgentTooOld => "agent too old",
             Self::Network => "network",
+            Self::Proxy => "proxy",
+            Self::Certificate => "certificate",
             Self::Sleep => "was asleep",
             Self::RemoteRefused => "remote unreachable",
             Self::NoSuchHost => "remote host unknown",

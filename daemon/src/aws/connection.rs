@@ -1,18 +1,17 @@
 //! Failed connections as the daemon's errors: what to show, what to do, whether trying again can help.
 
-use super::AwsError;
+use super::{AwsError, Obstacle};
 use ssm_session::ConnectError;
 use std::error::Error;
 
 impl From<&ConnectError> for AwsError {
     fn from(error: &ConnectError) -> Self {
-        let next = error.advice();
-        let stands_in_the_way = next.is_some() || error.is_lasting();
-        if stands_in_the_way {
-            Self::Blocked { message: chain(error), next, lasting: error.is_lasting() }
-        } else {
-            Self::Unreachable(chain(error))
-        }
+        let by = match error {
+            ConnectError::Proxy(_) | ConnectError::Timeout { proxy: Some(_), .. } => Obstacle::Proxy,
+            ConnectError::TlsSetup(_) | ConnectError::Certificate { .. } => Obstacle::Certificate,
+            _ => return Self::Unreachable(chain(error)),
+        };
+        Self::Blocked { by, message: chain(error), next: error.advice(), lasting: error.is_lasting() }
     }
 }
 
@@ -41,11 +40,13 @@ mod tests {
     #[test]
     fn what_stands_in_the_way_comes_with_a_next_step() {
         let unusable = ProxyError::Unusable { variable: "HTTPS_PROXY", reason: "it names no host".into() };
-        let AwsError::Blocked { message, next, lasting } = AwsError::from(&ConnectError::from(unusable)) else {
+        let AwsError::Blocked { by: Obstacle::Proxy, message, next, lasting } =
+            AwsError::from(&ConnectError::from(unusable))
+        else {
             panic!("not blocked");
         };
         assert_eq!(message, "HTTPS_PROXY names no proxy that can be used: it names no host");
-        assert!(next.is_some_and(|next| next.contains("http://host:port")) && lasting);
+        assert!(next.is_some_and(|next| next.contains("HTTPS_PROXY")) && lasting);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub enum AwsError {
     /// Something between here and AWS is in the way: a proxy that refuses, a certificate that is not trusted.
     #[error("{message}")]
     Blocked {
+        /// What kind of thing that is.
+        by: Obstacle,
         /// What is in the way.
         message: String,
         /// What the user can do about it.
@@ -76,6 +78,15 @@ pub enum AwsError {
     /// The configuration names something else that the SDK cannot use.
     #[error("the AWS configuration cannot be used: {0}")]
     Config(String),
+}
+
+/// What can stand between here and AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A proxy that refuses, or that cannot be used.
+    Proxy,
+    /// A certificate that is not trusted, or certificates to trust that cannot be read.
+    Certificate,
 }
 
 impl AwsError {

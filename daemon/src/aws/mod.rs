@@ -13,7 +13,7 @@ mod target;
 
 pub(crate) use connection::chain;
 pub use endpoint::{EndpointError, check_endpoint, endpoint_host, is_loopback};
-pub use error::AwsError;
+pub use error::{AwsError, Obstacle};
 pub use futures_util::future::BoxFuture;
 pub use ssm_proto::TokenValue;
 pub use target::Candidate;

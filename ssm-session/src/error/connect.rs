@@ -238,8 +238,7 @@ impl ProxyError {
     pub fn advice(&self) -> String {
         match self {
             Self::Unusable { variable, .. } => format!(
-                "write it as http://host:port or http://user:password@host:port, with characters like @ : / # in a \
-                 password as %40 %3A %2F %23, or {}",
+                "write {variable} as http://[user:password@]host:port, with %40 for an @ in the password and the like; or {}",
                 go_around(variable)
             ),
             Self::Refused { proxy, status: 407, schemes, with_password, .. } => {
@@ -255,7 +254,7 @@ impl ProxyError {
             Self::Unreachable { proxy, .. }
             | Self::Refused { proxy, .. }
             | Self::NotHttp { proxy, .. }
-            | Self::Lost { proxy, .. } => format!("check {}, or {}", proxy.variable(), go_around(proxy.variable())),
+            | Self::Lost { proxy, .. } => format!("check {}; or {}", proxy.variable(), go_around(proxy.variable())),
         }
     }
 }
@@ -276,7 +275,7 @@ fn login_advice(proxy: &ProxyName, schemes: &[String], with_password: bool) -> S
 }
 
 fn go_around(variable: &str) -> String {
-    format!("list the host in NO_PROXY or unset {variable}; the daemon reads both when it starts")
+    format!("go around the proxy by NO_PROXY or without {variable} (the daemon reads them when it starts)")
 }
 
 /// Why TLS could not be set up on this machine.

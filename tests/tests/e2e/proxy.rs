@@ -77,7 +77,7 @@ fn a_refusal_names_the_proxy_its_variable_and_its_answer_and_heals() {
         "the proxy {} (HTTPS_PROXY) refused a connection to ssm.aws.invalid:443: HTTP 403 Forbidden by policy",
         proxy.url("")
     );
-    assert_eq!(cause["text"], expected.as_str());
+    assert_eq!((&cause["kind"], &cause["text"]), (&"proxy".into(), &expected.as_str().into()));
     assert!(cause["next"].as_str().is_some_and(|next| next.contains("NO_PROXY")), "{cause}");
 
     proxy.answer(ProxyAnswer::OpenFor("Basic nobody"));
@@ -97,6 +97,7 @@ fn an_inspecting_proxy_without_its_authority_is_explained() {
     user.start();
     user.run(&["up"]).expect_success();
     let cause = cause(&user, |cause| cause.contains("certificate"));
+    assert_eq!(cause["kind"], "certificate");
     assert_eq!(
         cause["text"],
         "the certificate of ssm.aws.invalid is signed by an authority that this machine does not trust"

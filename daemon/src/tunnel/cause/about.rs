@@ -4,7 +4,7 @@
 //! said it, because that is what an administrator asks for.
 
 use super::{DownCause, Retry};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Obstacle};
 use crate::config::{Remote, TunnelConfig};
 use ssm_proto::CloseReason;
 use tunnels_api::CauseKind;
@@ -59,9 +59,13 @@ impl About {
         match error {
             AwsError::Unreachable(_) => DownCause::new(CauseKind::Network, Retry::Unreachable, text)
                 .with_next("check the network, VPN, proxy variables and AWS_ENDPOINT_URL*"),
-            AwsError::Blocked { next, lasting, .. } => {
+            AwsError::Blocked { by, next, lasting, .. } => {
+                let kind = match by {
+                    Obstacle::Proxy => CauseKind::Proxy,
+                    Obstacle::Certificate => CauseKind::Certificate,
+                };
                 let retry = if lasting { Retry::Never } else { Retry::Answered };
-                let down = DownCause::new(CauseKind::Network, retry, text);
+                let down = DownCause::new(kind, retry, text);
                 next.into_iter().fold(down, DownCause::with_next)
             }
             AwsError::NoCredentials { message, login } => self.no_credentials(&message, login),

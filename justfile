@@ -18,6 +18,10 @@ test-proto:
 deny:
     cargo deny check bans licenses sources
 
+# The whole thing on this machine, without AWS.
+demo *ARGUMENTS:
+    cargo run --release -- demo {{ARGUMENTS}}
+
 # The simulated AWS side on its usual port.
 sim *ARGUMENTS:
     cargo run --release -- sim {{ARGUMENTS}}

@@ -11,6 +11,7 @@ mod credentials_cache;
 mod endpoints;
 mod error;
 mod http;
+mod local;
 mod profile;
 
 use aws_config::identity::IdentityCache;
@@ -28,6 +29,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi, is_loopback};
+
+pub use local::LocalConnector;
 
 /// A second try at once mends a connection that the pool kept too long; more is the daemon's decision.
 const ATTEMPTS: u32 = 2;
@@ -100,15 +103,10 @@ impl SdkConnector {
 
 /// The SDK's settings for a scope; `is_local`: the endpoint is the simulator's.
 async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .timeout_config(timeouts)
+        .timeout_config(timeouts())
         // Ours gives up sooner, and says so.
         .identity_cache(IdentityCache::lazy().load_timeout(2 * credentials_cache::PATIENCE).build())
         .profile_name(profile.name());
@@ -130,6 +128,14 @@ async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) 
         return config;
     };
     config.into_builder().credentials_provider(provider).build()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build()
 }
 
 fn usable(clients: &HashMap<AwsScope, Arc<SdkSsm>>, scope: &AwsScope) -> Option<Arc<dyn SsmApi>> {

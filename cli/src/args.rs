@@ -2,7 +2,9 @@
 //!
 //! Each command's own options are in its file in `command/`.
 
-use crate::command::{completions, config, daemon, down, logs, ls, restart, sim, status, stop, up, version, wait};
+use crate::command::{
+    completions, config, daemon, demo, down, logs, ls, restart, sim, status, stop, up, version, wait,
+};
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Stop(stop::Stop),
     /// Check the configuration, show it as it is in force, or say where it is
     Config(config::Config),
+    /// Try everything on this machine, without an AWS account: tunnels to a database, a cache and a web server
+    Demo(demo::Demo),
     /// Run the simulated AWS side, to try the program without an account
     Sim(Box<sim::Sim>),
     /// Print a completion script for a shell
@@ -106,6 +110,7 @@ impl Command {
             Self::Daemon(daemon) => daemon.run(config),
             Self::Stop(stop) => stop.run(config),
             Self::Config(command) => command.run(config.as_deref()),
+            Self::Demo(demo) => demo.run(),
             Self::Sim(sim) => sim.run(),
             Self::Completions(completions) => completions.run(),
             Self::Version(version) => version.run(),

@@ -57,4 +57,13 @@ impl Signals {
             }
         }
     }
+
+    /// Waits for the next of them: for a command that is over when its terminal is, whatever else runs in it.
+    pub(crate) async fn any(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+            _ = self.hangup.recv() => Exit::Terminated,
+        }
+    }
 }

@@ -36,4 +36,5 @@ pub use daemon::{DRAIN, Daemon, Options, StartError, run};
 pub use handle::{DaemonCommand, DaemonHandle, ReloadReply, Reply};
 pub use log_buffer::LogBuffer;
 pub use log_layer::{LogLayer, LogSink};
+pub use sockets::{Holder, holder_of};
 pub use status::{StatusBoard, Subscription};

@@ -11,7 +11,8 @@ mod table;
 
 use std::net::SocketAddr;
 
-pub(crate) use holder::{Holder, holder_of, holder_of_path};
+pub(crate) use holder::holder_of_path;
+pub use holder::{Holder, holder_of};
 
 /// Whether some process still holds a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

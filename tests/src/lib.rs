@@ -14,6 +14,7 @@
 
 mod agent;
 mod daemon;
+mod demo;
 mod http;
 mod plugin;
 mod ports;
@@ -30,6 +31,7 @@ mod wait;
 
 pub use agent::OfficialAgent;
 pub use daemon::{EventLog, TestDaemon};
+pub use demo::{TestDemo, exchange};
 pub use http::HttpAnswer;
 pub use plugin::OfficialPlugin;
 pub use ports::free_port;

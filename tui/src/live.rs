@@ -22,13 +22,16 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Nobody reads faster: a hundred tunnels that come up at once are not worth a hundred frames.
 const SHORTEST_FRAME: Duration = Duration::from_millis(50);
 
-/// Redraws the list until the future is dropped or the output breaks.
+/// Lines that the list has at least, where the terminal has them.
+const LEAST_LIST: usize = 6;
+
+/// Redraws the list, with lines of the caller's below it, until the future is dropped or the output breaks.
 ///
 /// # Errors
 /// What the terminal says when it cannot be written to.
-pub async fn screen(client: Client, select: &[String], color: bool) -> io::Result<()> {
+pub async fn screen(client: Client, select: &[String], below: &[String], color: bool) -> io::Result<()> {
     let mut connection = Connection::new(client.clone());
-    let mut view = View { model: Model::new(select), lost: None };
+    let mut view = View { model: Model::new(select), lost: None, below: below.to_vec() };
     let mut screen = Screen::enter()?;
     let mut resized = signal(SignalKind::window_change())?;
     let mut refresh = tokio::time::interval(REFRESH);
@@ -64,6 +67,8 @@ struct View {
     model: Model,
     /// Since when the daemon cannot be heard.
     lost: Option<Timestamp>,
+    /// What stands under the list.
+    below: Vec<String>,
 }
 
 impl View {
@@ -102,8 +107,11 @@ impl View {
         let mut lines = vec![head, String::new()];
         if !tunnels.is_empty() {
             let room = height.saturating_sub(lines.len());
+            // Where both do not fit, the list comes first.
+            let room = room.saturating_sub(self.below.len()).max(room.min(LEAST_LIST));
             lines.extend(list::frame(tunnels, self.model.config_error(), now, look, room));
         }
+        lines.extend(self.below.iter().map(|line| text::cut(line, look.columns())));
         lines.truncate(height);
         lines
     }
@@ -225,7 +233,7 @@ impl Drop for Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{now, soon};
+    use crate::fixture::{now, soon, status};
     use tunnels_api::{Cause, CauseKind, TunnelState};
 
     #[test]
@@ -248,7 +256,7 @@ mod tests {
     const LOOK: Look = Look { color: false, width: Some(80) };
 
     fn view() -> View {
-        let mut view = View { model: Model::new(&[]), lost: None };
+        let mut view = View { model: Model::new(&[]), lost: None, below: Vec::new() };
         let event = DaemonEvent::Snapshot { tunnels: crate::fixture::mixed(), config_error: None };
         view.take(News::Event(event), now());
         view
@@ -277,5 +285,18 @@ mod tests {
         let event = DaemonEvent::Snapshot { tunnels: Vec::new(), config_error: None };
         view.take(News::Event(event), soon(6));
         assert_eq!(view.frame(soon(6), LOOK, 40), ["no tunnels", ""]);
+    }
+
+    #[test]
+    fn the_callers_lines_stand_below_and_give_way_to_the_list() {
+        let tunnels = ["a", "b", "c"].map(|name| status(name, TunnelState::Ready)).to_vec();
+        let mut view = View { model: Model::new(&[]), lost: None, below: vec!["x".repeat(100), "end".to_owned()] };
+        view.model.apply(DaemonEvent::Snapshot { tunnels, config_error: None });
+        let frame = |height| view.frame(now(), LOOK, height);
+        let whole = frame(24);
+        assert_eq!(whole.last().map(String::as_str), Some("end"));
+        assert!(whole.iter().all(|line| line.chars().count() <= 80), "{whole:?}");
+        let low = frame(6);
+        assert!(low.len() == 6 && low.iter().filter(|line| line.contains("ready")).count() >= 3, "{low:?}");
     }
 }

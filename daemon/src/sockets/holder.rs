@@ -12,11 +12,19 @@ use std::path::Path;
 
 /// Who it is, as well as can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Holder {
+pub enum Holder {
     /// One process, by its command's name.
-    Process { command: String, pid: u32 },
+    Process {
+        /// The name.
+        command: String,
+        /// Its process id.
+        pid: u32,
+    },
     /// Another user's, which we may not look into.
-    User { uid: u32 },
+    User {
+        /// Their user id.
+        uid: u32,
+    },
     /// The system does not tell.
     Unknown,
 }
@@ -31,8 +39,8 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Who listens on `addr`, or on that port of all addresses.
-pub(crate) fn holder_of(addr: SocketAddr) -> Holder {
+/// Who listens on `addr`, or on that port of all addresses. Reads `/proc`, and blocks meanwhile.
+pub fn holder_of(addr: SocketAddr) -> Holder {
     let listeners = table::listeners(addr);
     let inodes: Vec<u64> = listeners.iter().map(|listening| listening.inode).collect();
     process_with(&inodes).unwrap_or_else(|| other_user(&listeners))

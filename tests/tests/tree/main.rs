@@ -8,15 +8,19 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom: every edge of ARCHITECTURE.md, for what ships.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("ssm-proto", &[]),
     ("ssm-session", &["ssm-proto"]),
     ("ssm-sim", &["ssm-proto", "ssm-session"]),
+    ("tunnels-remotes", &[]),
     ("tunnels-api", &[]),
     ("tunnels-daemon", &["ssm-proto", "ssm-session", "tunnels-api"]),
     ("tunnels-aws", &["tunnels-daemon", "ssm-session", "ssm-proto"]),
     ("tunnels-tui", &["tunnels-api"]),
-    ("tunnels", &["ssm-session", "ssm-sim", "tunnels-api", "tunnels-aws", "tunnels-daemon", "tunnels-tui"]),
+    (
+        "tunnels",
+        &["ssm-session", "ssm-sim", "tunnels-api", "tunnels-aws", "tunnels-daemon", "tunnels-remotes", "tunnels-tui"],
+    ),
     ("tunnels-tests", &[]),
 ];
 

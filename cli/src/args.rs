@@ -16,6 +16,7 @@ const MORE: &str =
 
 const EXAMPLES: &str = "\
 Examples:
+  tunnels demo                  see all of it on this machine, without AWS
   tunnels up                    bring all tunnels up and show the addresses to paste
   tunnels up --wait @db         only the group `db`; return when all of them answer
   tunnels ls --watch            follow them

@@ -31,7 +31,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next.
+    /// Waits for the next: for a command that is over when its terminal is, whatever else runs in it.
     pub(crate) async fn next(&mut self) -> Exit {
         tokio::select! {
             _ = self.interrupt.recv() => Exit::Interrupted,
@@ -55,15 +55,6 @@ impl Signals {
                     let _ = daemon.reload().await;
                 }
             }
-        }
-    }
-
-    /// Waits for the next of them: for a command that is over when its terminal is, whatever else runs in it.
-    pub(crate) async fn any(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            _ = self.hangup.recv() => Exit::Terminated,
         }
     }
 }

@@ -11,7 +11,7 @@ mod stage;
 use super::block_on_all_cores;
 use crate::exit::Exit;
 use crate::signals::Signals;
-use crate::{logging, output};
+use crate::{logging, open_files, output};
 use clap::Args;
 use guide::Guide;
 use stage::{Folder, Stage};
@@ -37,25 +37,25 @@ impl Demo {
     pub(crate) fn run(self) -> Result<Exit, ApiError> {
         // Whoever looks at the list does not want to see lines in it; `tunnels logs` has them.
         let logs = logging::init("off");
+        open_files::raise_limit();
         // Removed when everything that could write to it has ended, the runtime included.
         let folder = Folder::make()?;
         let outcome = block_on_all_cores(async {
-            let mut signals = Signals::listen()
-                .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot listen for signals: {error}")))?;
+            let mut signals = Signals::listen()?;
             let mut stage = tokio::select! {
                 stage = Stage::start(&folder, logs) => stage?,
-                exit = signals.any() => return Ok(exit),
+                exit = signals.next() => return Ok(exit),
             };
             let (client, guide, notes) = (stage.client().clone(), stage.guide(), stage.notes().to_vec());
             let shown = tokio::select! {
                 shown = self.show(client, guide, notes) => shown,
                 ended = stage.ended() => ended.map(|()| Exit::Done),
-                exit = signals.any() => Ok(exit),
+                exit = signals.next() => Ok(exit),
             };
             tokio::select! {
                 () = stage.stop() => shown,
                 // Whoever asks twice does not want to wait for open connections.
-                exit = signals.any() => Ok(exit),
+                exit = signals.next() => Ok(exit),
             }
         });
         let removed = folder.remove();

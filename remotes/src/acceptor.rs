@@ -4,8 +4,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Connections of one port at once. Further ones wait in the system's queue: more than a pool of a desktop
-/// program opens, and what they may hold in memory stays in the hundreds of MiB at the very worst.
+/// Connections of one port at once, more than the pool of a desktop program opens; further ones wait in the
+/// system's queue. What each may hold in memory is its server's to bound.
 const CONNECTIONS: usize = 128;
 /// After an error of `accept` (no descriptors left) a pause, or the loop would spin until one is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

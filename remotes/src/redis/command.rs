@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 mod connection;
 mod keys;
+mod sets;
 mod values;
 
 /// What there is, and the number of words it takes: exactly so many, or, if negative, at least.
-const COMMANDS: [(&str, i8); 45] = [
+const COMMANDS: [(&str, i8); 57] = [
     ("append", 3),
     ("client", -2),
     ("command", -1),
@@ -52,15 +53,27 @@ const COMMANDS: [(&str, i8); 45] = [
     ("quit", -1),
     ("rpop", 2),
     ("rpush", -3),
+    ("sadd", -3),
     ("scan", -2),
+    ("scard", 2),
     ("select", 2),
     ("set", -3),
     ("setex", 4),
+    ("sismember", 3),
+    ("smembers", 2),
+    ("spop", 2),
+    ("srem", -3),
     ("strlen", 2),
     ("time", 1),
     ("ttl", 2),
     ("type", 2),
     ("unlink", -2),
+    ("zadd", -4),
+    ("zcard", 2),
+    ("zpopmin", 2),
+    ("zrange", -4),
+    ("zrem", -3),
+    ("zscore", 3),
 ];
 
 /// What becomes of the connection after an answer.
@@ -148,10 +161,8 @@ impl Session {
         let store = self.store.clone();
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         let mut at = Database { store: &mut store, number: self.database, now: Instant::now() };
-        match at.keys(name, arguments) {
-            Some(answer) => answer,
-            None => at.values(name, arguments),
-        }
+        let of_keys = at.keys(name, arguments);
+        of_keys.or_else(|| at.sets(name, arguments)).unwrap_or_else(|| at.values(name, arguments))
     }
 }
 

@@ -1,8 +1,9 @@
-//! What the cache keeps: databases of strings, hashes and lists, with times to live, within a fixed size.
+//! What the cache keeps: databases of strings, hashes, lists, sets and sorted sets, with times to live, within a fixed size.
 
 use crate::glob::{self, Token};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// As many as Redis has.
@@ -18,6 +19,39 @@ pub(super) enum Value {
     Text(Bytes),
     Hash(BTreeMap<Bytes, Bytes>),
     List(VecDeque<Bytes>),
+    Set(BTreeSet<Bytes>),
+    Sorted(Sorted),
+}
+
+/// Members in the order of their scores.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sorted {
+    pub(super) scores: BTreeMap<Bytes, Score>,
+    pub(super) order: BTreeSet<(Score, Bytes)>,
+}
+
+/// A number that is one: they have a total order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Score(pub(super) f64);
+
+impl PartialEq for Score {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Score {}
+
+impl PartialOrd for Score {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Score {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
 }
 
 impl Value {
@@ -26,6 +60,8 @@ impl Value {
             Self::Text(_) => "string",
             Self::Hash(_) => "hash",
             Self::List(_) => "list",
+            Self::Set(_) => "set",
+            Self::Sorted(_) => "zset",
         }
     }
 
@@ -34,6 +70,8 @@ impl Value {
             Self::Text(_) => false,
             Self::Hash(fields) => fields.is_empty(),
             Self::List(items) => items.is_empty(),
+            Self::Set(members) => members.is_empty(),
+            Self::Sorted(sorted) => sorted.scores.is_empty(),
         }
     }
 
@@ -42,6 +80,9 @@ impl Value {
             Self::Text(text) => text.len(),
             Self::Hash(fields) => fields.iter().map(|(field, value)| field.len() + value.len() + OVERHEAD).sum(),
             Self::List(items) => items.iter().map(|item| item.len() + OVERHEAD).sum(),
+            Self::Set(members) => members.iter().map(|member| member.len() + OVERHEAD).sum(),
+            // Each member stands in two places, and shares its bytes.
+            Self::Sorted(sorted) => sorted.scores.keys().map(|member| member.len() + 2 * OVERHEAD).sum(),
         }
     }
 }
@@ -195,6 +236,12 @@ impl Store {
 
     pub(super) fn len(&self, database: usize, now: Instant) -> usize {
         self.databases[database].values().filter(|entry| !entry.is_over(now)).count()
+    }
+
+    /// How many of the keys have a time to live.
+    pub(super) fn expiring(&self, database: usize, now: Instant) -> usize {
+        let live = self.databases[database].values().filter(|entry| !entry.is_over(now));
+        live.filter(|entry| entry.expires.is_some()).count()
     }
 
     pub(super) fn clear(&mut self, database: usize) {

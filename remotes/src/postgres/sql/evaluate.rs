@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Steps of one `like`, which nothing else interrupts.
 const MOST_STEPS: usize = 16 * 1024 * 1024;
 
+/// Text that the expressions of one row may come to, all together: a short query can ask for much.
+const MOST_TEXT: usize = 16 * 1024 * 1024;
+
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -29,10 +32,36 @@ pub(crate) struct Context<'a> {
     pub(crate) parameters: &'a [Value],
     /// How long the row is to wait: what `pg_sleep` asked for.
     pub(crate) pause: Duration,
+    /// Bytes of text so far, for this row.
+    text: usize,
+}
+
+impl<'a> Context<'a> {
+    /// For one row.
+    pub(crate) fn new(identity: &'a Identity, now: Timestamp, parameters: &'a [Value]) -> Self {
+        Self { identity, now, parameters, pause: Duration::ZERO, text: 0 }
+    }
+
+    fn count(&mut self, value: &Value) -> Result<(), SqlError> {
+        if let Value::Text(text) = value {
+            self.text += text.len();
+        }
+        if self.text > MOST_TEXT {
+            let full = format!("the demo's database makes {} MiB of text for a row", MOST_TEXT / 1024 / 1024);
+            return Err(SqlError::new(code::TOO_LARGE, full));
+        }
+        Ok(())
+    }
 }
 
 impl Expr {
     pub(crate) fn evaluate(&self, row: &[Value], context: &mut Context<'_>) -> Result<Value, SqlError> {
+        let value = self.value(row, context)?;
+        context.count(&value)?;
+        Ok(value)
+    }
+
+    fn value(&self, row: &[Value], context: &mut Context<'_>) -> Result<Value, SqlError> {
         Ok(match self {
             Self::Value(value) => value.clone(),
             Self::Parameter(index) => context.parameters.get(*index).cloned().unwrap_or(Value::Null),

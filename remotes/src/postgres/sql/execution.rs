@@ -94,7 +94,7 @@ impl Execution {
     /// A limit or a bound of `generate_series` makes no sense.
     pub(crate) fn new(plan: Arc<Plan>, identity: Arc<Identity>, parameters: Vec<Value>) -> Result<Self, SqlError> {
         let now = Timestamp::now();
-        let mut context = Context { identity: &identity, now, parameters: &parameters, pause: Duration::ZERO };
+        let mut context = Context::new(&identity, now, &parameters);
         let mut count = |expr: Option<&super::plan::Expr>, name: &str| match expr {
             None => Ok(None),
             Some(expr) => match expr.evaluate(&[], &mut context)? {
@@ -186,7 +186,7 @@ impl Execution {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { identity: &self.identity, now: self.now, parameters: &self.parameters, pause: Duration::ZERO }
+        Context::new(&self.identity, self.now, &self.parameters)
     }
 
     fn group(&mut self, grouping: &Grouping, row: &[Value]) -> Result<Step, SqlError> {

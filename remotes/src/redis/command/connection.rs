@@ -107,7 +107,8 @@ impl Session {
         for number in 0..DATABASES {
             let keys = store.len(number, now);
             if keys > 0 {
-                let _ = write!(text, "db{number}:keys={keys},expires=0,avg_ttl=0\r\n");
+                let expiring = store.expiring(number, now);
+                let _ = write!(text, "db{number}:keys={keys},expires={expiring},avg_ttl=0\r\n");
             }
         }
         Reply::text(text)

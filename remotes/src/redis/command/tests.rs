@@ -113,6 +113,40 @@ fn hashes_and_lists() {
 }
 
 #[test]
+fn sets_and_sorted_sets() {
+    let mut session = session();
+    let texts = |texts: &[&str]| Reply::Array(texts.iter().map(|text| Reply::text(*text)).collect());
+    for (line, reply) in [
+        ("SADD s b a b", Reply::Integer(2)),
+        ("SADD s a", Reply::Integer(0)),
+        ("SCARD s", Reply::Integer(2)),
+        ("SMEMBERS s", texts(&["a", "b"])),
+        ("SISMEMBER s c", Reply::Integer(0)),
+        ("SPOP s", Reply::text("a")),
+        ("SREM s b c", Reply::Integer(1)),
+        ("SPOP s", Reply::Null),
+        ("EXISTS s", Reply::Integer(0)),
+        ("ZADD z 2 b 1 a -0.5 c", Reply::Integer(3)),
+        ("ZADD z 3 a", Reply::Integer(0)),
+        ("ZRANGE z 0 -1", texts(&["c", "b", "a"])),
+        ("ZRANGE z -1 -1 WITHSCORES", texts(&["a", "3"])),
+        ("ZSCORE z c", Reply::text("-0.5")),
+        ("ZPOPMIN z", texts(&["c", "-0.5"])),
+        ("ZREM z a b x", Reply::Integer(2)),
+        ("ZCARD z", Reply::Integer(0)),
+        ("ZPOPMIN z", texts(&[])),
+        ("TYPE z", Reply::Simple("none")),
+    ] {
+        assert_eq!(run(&mut session, line), reply, "{line}");
+    }
+    assert_eq!(session.store.lock().unwrap().used(), 0);
+    assert!(error(&run(&mut session, "ZADD z x a")).contains("not a valid float"));
+    assert!(error(&run(&mut session, "ZADD z 1 a 2")).contains("syntax"));
+    run(&mut session, "SADD s 1");
+    assert!(error(&run(&mut session, "ZADD s 1 a")).starts_with("WRONGTYPE"));
+}
+
+#[test]
 fn databases_are_apart() {
     let mut session = session();
     run(&mut session, "SET a 1");

@@ -1,4 +1,4 @@
-//! Commands about values: strings, hashes and lists.
+//! Commands about values: strings, hashes and lists. Sets are in `sets`.
 
 use super::keys::deadline;
 use super::{Answer, BTreeMap, Bytes, Changed, Database, Refused, Reply, Size, Value, VecDeque, integer, is};
@@ -7,10 +7,7 @@ impl Database<'_> {
     pub(super) fn values(&mut self, name: &str, arguments: &[Bytes]) -> Answer {
         match (name, arguments) {
             ("get", [key]) => Ok(self.text(key)?.map_or(Reply::Null, Reply::Bulk)),
-            ("mget", keys) => {
-                let found = keys.iter().map(|key| self.text(key).ok().flatten().map_or(Reply::Null, Reply::Bulk));
-                Ok(Reply::Array(found.collect()))
-            }
+            ("mget", keys) => self.get_all(keys),
             ("strlen", [key]) => Ok(Reply::count(self.text(key)?.map_or(0, |text| text.len()))),
             ("set", [key, value, options @ ..]) => self.set(key, value, options),
             ("setex", [key, seconds, value]) => self.set(key, value, &[Bytes::from_static(b"EX"), seconds.clone()]),
@@ -50,6 +47,16 @@ impl Database<'_> {
             Some(Value::Text(text)) => Ok(Some(text.clone())),
             Some(_) => Err(Refused::WrongType),
         }
+    }
+
+    fn get_all(&self, keys: &[Bytes]) -> Answer {
+        /// One key may be named many times.
+        const LARGEST: usize = 64 * 1024 * 1024;
+        let found: Vec<_> = keys.iter().map(|key| self.text(key).ok().flatten()).collect();
+        if found.iter().flatten().map(Bytes::len).sum::<usize>() > LARGEST {
+            return Err(Refused::Other(format!("ERR an answer may have {LARGEST} bytes")));
+        }
+        Ok(Reply::Array(found.into_iter().map(|text| text.map_or(Reply::Null, Reply::Bulk)).collect()))
     }
 
     fn hash(&self, key: &Bytes) -> Result<Option<&BTreeMap<Bytes, Bytes>>, Refused> {
@@ -229,14 +236,19 @@ impl Database<'_> {
 
     fn range(&self, key: &Bytes, from: i64, to: i64) -> Answer {
         let Some(list) = self.list_of(key)? else { return Ok(Reply::Array(Vec::new())) };
-        let length = i64::try_from(list.len()).unwrap_or(i64::MAX);
-        // Negative ones count from the end.
-        let at = |index: i64| if index < 0 { length.saturating_add(index) } else { index };
-        let from = usize::try_from(at(from).max(0)).unwrap_or(usize::MAX);
-        let end = usize::try_from(at(to).min(length - 1) + 1).unwrap_or(0);
+        let (from, end) = bounds(from, to, list.len());
         let items = list.iter().take(end).skip(from);
         Ok(Reply::Array(items.cloned().map(Reply::Bulk).collect()))
     }
+}
+
+/// The first and the one behind the last of a range, both ends of which count; negative ones count from the end.
+pub(super) fn bounds(from: i64, to: i64, length: usize) -> (usize, usize) {
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    let at = |index: i64| if index < 0 { length.saturating_add(index) } else { index };
+    let from = usize::try_from(at(from).max(0)).unwrap_or(usize::MAX);
+    let end = usize::try_from(at(to).min(length - 1) + 1).unwrap_or(0);
+    (from, end)
 }
 
 fn size(items: &[Bytes]) -> Size {

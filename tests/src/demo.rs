@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -28,11 +29,7 @@ impl TestDemo {
     /// Starts it and waits until it says that all is ready. `variables` are what else its environment has.
     #[track_caller]
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let folder = TempDir::with_prefix("tunnels-").expect("a temporary folder");
-        for name in ["home", "tmp"] {
-            fs::create_dir(folder.path().join(name)).expect("a folder of our own");
-        }
-        Self::start_in(folder, variables)
+        Self::start_in(Self::folders(), variables)
     }
 
     /// The same for a user who has a home folder already: `home` in `folder`, beside `tmp`.
@@ -40,6 +37,23 @@ impl TestDemo {
     pub fn start_in(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let mut command = Self::command(folder.path(), &["demo", "--no-tui"]);
         command.envs(variables.iter().copied());
+        Self::start_as(folder, command)
+    }
+
+    /// Starts it with this umask, in octal digits.
+    #[track_caller]
+    pub fn start_with_umask(umask: &str) -> Self {
+        let folder = Self::folders();
+        let mut command = Command::new("sh");
+        Self::prepare(folder.path(), &mut command);
+        command.args(["-c", &format!("umask {umask}; exec \"$0\" demo --no-tui")]).arg(tunnels_program());
+        Self::start_as(folder, command)
+    }
+
+    #[track_caller]
+    fn start_as(folder: TempDir, mut command: Command) -> Self {
+        // Of its own, so that it can be seen whether anything of it is left.
+        command.process_group(0);
         let mut demo = Self { process: Process::start("tunnels demo", &mut command), folder };
         wait_until("the demo to be ready", READY_DEADLINE, || {
             let ended = demo.process.ended();
@@ -51,14 +65,48 @@ impl TestDemo {
 
     fn command(folder: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(tunnels_program());
-        command.args(arguments).current_dir(folder.join("home")).env_clear();
+        Self::prepare(folder, &mut command);
+        command.args(arguments);
+        command
+    }
+
+    fn folders() -> TempDir {
+        let folder = TempDir::with_prefix("tunnels-").expect("a temporary folder");
+        for name in ["home", "tmp"] {
+            fs::create_dir(folder.path().join(name)).expect("a folder of our own");
+        }
+        folder
+    }
+
+    fn prepare(folder: &Path, command: &mut Command) {
+        command.current_dir(folder.join("home")).env_clear();
         for name in ["PATH", "RUST_BACKTRACE", "TUNNELS_LOG"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
         }
         command.env("HOME", folder.join("home")).env("TMPDIR", folder.join("tmp"));
-        command
+    }
+
+    /// Runs a line of its output as a shell in another terminal would, whose environment has `variables`, too.
+    #[track_caller]
+    pub fn paste(&self, line: &str, variables: &[(&str, &str)]) -> Finished {
+        let mut shell = Command::new("sh");
+        Self::prepare(self.folder.path(), &mut shell);
+        finish(shell.envs(variables.iter().copied()).args(["-c", line]))
+    }
+
+    /// Processes that it started and that are left, itself included. One that has ended and was not waited for
+    /// counts, too.
+    pub fn processes(&self) -> Vec<u32> {
+        let group = |stat: &str| stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse::<u32>().ok();
+        let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let is_ours = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            group(&stat) == Some(self.pid())
+        };
+        pids.filter(is_ours).collect()
     }
 
     /// Everything that it has printed so far.
@@ -95,8 +143,7 @@ impl TestDemo {
     #[track_caller]
     pub fn runtime_dir(&self) -> PathBuf {
         let output = self.output();
-        let line = output.lines().find_map(|line| line.trim().strip_prefix("TUNNELS_RUNTIME_DIR="));
-        let folder = line.and_then(|line| line.strip_suffix(" tunnels ls"));
+        let folder = output.split_whitespace().find_map(|word| word.strip_prefix("TUNNELS_RUNTIME_DIR="));
         folder.unwrap_or_else(|| panic!("no line for `tunnels ls` in:\n{output}")).into()
     }
 

@@ -50,6 +50,7 @@ impl Demo {
             let shown = tokio::select! {
                 shown = self.show(client, guide, notes) => shown,
                 ended = stage.ended() => ended.map(|()| Exit::Done),
+                () = output::hung_up() => Ok(Exit::Done),
                 exit = signals.next() => Ok(exit),
             };
             tokio::select! {

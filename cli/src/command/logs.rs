@@ -64,6 +64,7 @@ impl Logs {
             tokio::select! {
                 followed = self.keep_showing(events) => followed.map(|()| Exit::Done),
                 exit = interrupted() => Ok(exit),
+                () = output::hung_up() => Ok(Exit::Done),
             }
         })
     }

@@ -12,6 +12,8 @@ pub(super) struct Guide {
     pub(super) aws: String,
     /// The daemon's socket is in there.
     pub(super) folder: PathBuf,
+    /// What this program was called as: it need not be where the shell looks for one.
+    pub(super) program: String,
 }
 
 /// The tunnels, in the order of their ports.
@@ -36,13 +38,15 @@ impl Guide {
         let [db, cache, web] = self.ports;
         let psql = format!("psql \"host=127.0.0.1 port={db} user=demo dbname=demo\"");
         let aws = &self.aws;
+        // The user's own configuration, were it exported, would be asked for by this daemon's clients, too.
+        let daemon = format!("TUNNELS_CONFIG= TUNNELS_RUNTIME_DIR={}", quoted(&self.folder.to_string_lossy()));
         vec![
             String::new(),
             "In another terminal:".to_owned(),
-            format!("  {psql} -c 'select 1'"),
+            format!("  {psql} -c \"select 1\""),
             format!("  redis-cli -p {cache} ping"),
             format!("  curl -s http://127.0.0.1:{web}/"),
-            format!("  TUNNELS_RUNTIME_DIR={} tunnels ls", self.folder.display()),
+            format!("  {daemon} {} ls", quoted(&self.program)),
             String::new(),
             "Open connections outlive their websocket. Leave psql open, or this:".to_owned(),
             format!("  curl -sN http://127.0.0.1:{web}/clock"),
@@ -55,6 +59,12 @@ impl Guide {
     }
 }
 
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +75,7 @@ mod tests {
             ports: [65535; 3],
             aws: "http://127.0.0.1:65535".to_owned(),
             folder: PathBuf::from("/tmp/tunnels-demo-abcdef"),
+            program: "tunnels".to_owned(),
         };
         for line in guide.lines() {
             assert!(line.chars().count() <= 80, "{line}");
@@ -73,5 +84,12 @@ mod tests {
         for name in NAMES {
             assert!(guide.text().contains(&format!("{name:<14}  ready  127.0.0.1:65535")));
         }
+    }
+
+    #[test]
+    fn what_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(quoted("target/release/tunnels"), "target/release/tunnels");
+        assert_eq!(quoted("my tools/tunnels"), "'my tools/tunnels'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -5,8 +5,10 @@ use super::ports::{self, Chosen};
 use crate::command::version::{VERSION, commit};
 use ssm_sim::{DEFAULT_NODE, SimConfig, SimHandle, Simulator};
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,10 +63,12 @@ pub(super) struct Stage {
     client: Client,
     guide: Guide,
     notes: Vec<String>,
-    daemon: JoinHandle<std::io::Result<()>>,
+    daemon: JoinHandle<io::Result<()>>,
     shutdown: CancellationToken,
     sim: SimHandle,
     _remotes: Remotes,
+    /// Of the tunnels' ports.
+    _reserved: Vec<UdpSocket>,
 }
 
 impl Stage {
@@ -76,12 +80,11 @@ impl Stage {
         let sim = Simulator::start(config).await.map_err(|error| failed(chain(&error)))?;
         let mut chosen: Vec<Chosen> = Vec::new();
         for (name, usual) in NAMES.into_iter().zip(USUAL) {
-            let given: Vec<u16> = chosen.iter().map(|chosen| chosen.port).collect();
-            chosen.push(ports::choose(name, usual, &given)?);
+            chosen.push(ports::choose(name, usual)?);
         }
         let ports = [chosen[0].port, chosen[1].port, chosen[2].port];
         let config_path = folder.path().join("demo.toml");
-        std::fs::write(&config_path, config_text(&sim.endpoint(), &remotes, ports))
+        write_private(&config_path, &config_text(&sim.endpoint(), &remotes, ports))
             .map_err(|error| failed(format!("cannot write {}: {error}", config_path.display())))?;
         let socket = socket_in(folder.path()).map_err(|error| failed(error.to_string()).with_hint(error.hint()))?;
         let daemon = Daemon::start(Options {
@@ -98,8 +101,9 @@ impl Stage {
         let shutdown = CancellationToken::new();
         Ok(Self {
             client: Client::new(socket),
-            guide: Guide { ports, aws: sim.endpoint(), folder: folder.path().to_owned() },
-            notes: chosen.into_iter().filter_map(|chosen| chosen.note).collect(),
+            guide: Guide { ports, aws: sim.endpoint(), folder: folder.path().to_owned(), program: program() },
+            notes: chosen.iter().filter_map(|chosen| chosen.note.clone()).collect(),
+            _reserved: chosen.into_iter().map(|chosen| chosen.reserved).collect(),
             daemon: tokio::spawn(daemon.run(shutdown.clone())),
             shutdown,
             sim,
@@ -138,6 +142,16 @@ impl Stage {
         }
         let _ = tokio::time::timeout(LAST_ANSWERS, self.sim.shutdown()).await;
     }
+}
+
+/// The daemon reads no file that others may write, whatever the umask lets them.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+}
+
+/// This program as it was called, which is how it can be called again.
+fn program() -> String {
+    std::env::args_os().next().map_or_else(|| "tunnels".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// A file as a user would write it: it can be looked at, and edited, while the demo runs.

@@ -1,5 +1,4 @@
-//! Patterns as `KEYS` and `LIKE` have them, matched without recursion: the time is bounded by the product of
-//! both lengths, whatever the pattern.
+//! Patterns as `KEYS` and `LIKE` have them, matched without recursion and in no more steps than the caller has.
 
 /// One element of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +19,14 @@ pub(crate) enum Token<T> {
 }
 
 impl<T: PartialOrd> Token<T> {
+    /// What it takes to compare it with an item.
+    fn cost(&self) -> usize {
+        match self {
+            Self::Within { ranges, .. } => 1 + ranges.len(),
+            _ => 1,
+        }
+    }
+
     fn takes(&self, item: &T) -> bool {
         match self {
             Self::Many => false,
@@ -30,13 +37,25 @@ impl<T: PartialOrd> Token<T> {
     }
 }
 
-/// Whether the whole of `text` fits `pattern`.
-pub(crate) fn matches<T: PartialOrd>(pattern: &[Token<T>], text: &[T]) -> bool {
+/// The steps did not suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+/// Whether the whole of `text` fits `pattern`. Takes what it needs from `steps`, which may serve many texts: about
+/// one for each item, and at worst the product of both lengths.
+///
+/// # Errors
+/// [`TooLong`]: there are no steps left.
+pub(crate) fn matches<T: PartialOrd>(pattern: &[Token<T>], text: &[T], steps: &mut usize) -> Result<bool, TooLong> {
     let (mut at, mut token) = (0, 0);
     // Where the last `Many` stands, and how far it reaches by now.
     let mut many: Option<(usize, usize)> = None;
     while at < text.len() {
+        let cost = pattern.get(token).map_or(1, Token::cost);
+        *steps = steps.checked_sub(cost).ok_or(TooLong)?;
         match pattern.get(token) {
+            // Whatever follows fits.
+            Some(Token::Many) if token + 1 == pattern.len() => return Ok(true),
             Some(Token::Many) => {
                 many = Some((token, at));
                 token += 1;
@@ -46,14 +65,16 @@ pub(crate) fn matches<T: PartialOrd>(pattern: &[Token<T>], text: &[T]) -> bool {
                 token += 1;
             }
             _ => {
-                let Some((star, reached)) = many else { return false };
+                let Some((star, reached)) = many else { return Ok(false) };
                 many = Some((star, reached + 1));
                 at = reached + 1;
                 token = star + 1;
             }
         }
     }
-    pattern[token..].iter().all(|token| matches!(token, Token::Many))
+    let rest = &pattern[token..];
+    *steps = steps.checked_sub(1 + rest.len()).ok_or(TooLong)?;
+    Ok(rest.iter().all(|token| matches!(token, Token::Many)))
 }
 
 /// Reads a pattern of `KEYS`: `*`, `?`, `[abc]`, `[a-z]`, `[^a]` and `\` before any of these.
@@ -106,7 +127,7 @@ mod tests {
     use super::*;
 
     fn keys(pattern: &str, text: &str) -> bool {
-        matches(&keys_pattern(pattern.as_bytes()), text.as_bytes())
+        matches(&keys_pattern(pattern.as_bytes()), text.as_bytes(), &mut 1000).unwrap()
     }
 
     #[test]
@@ -132,8 +153,15 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_pattern_takes_no_more_than_the_product() {
-        let pattern = "*a".repeat(200) + "b";
-        assert!(!keys(&pattern, &"a".repeat(5_000)));
+    fn a_hostile_pattern_takes_no_more_steps_than_there_are() {
+        let pattern = keys_pattern(format!("*{}b", "a".repeat(200)).as_bytes());
+        let text = "a".repeat(5_000);
+        let mut steps = pattern.len() * text.len();
+        assert_eq!(matches(&pattern, text.as_bytes(), &mut steps), Ok(false));
+        let mut steps = 10_000;
+        assert_eq!(matches(&pattern, text.as_bytes(), &mut steps), Err(TooLong));
+        let mut steps = 3;
+        assert_eq!(matches(&keys_pattern(b"aa*"), text.as_bytes(), &mut steps), Ok(true));
+        assert_eq!(matches(&keys_pattern(b"*"), text.as_bytes(), &mut steps), Err(TooLong));
     }
 }

@@ -76,6 +76,9 @@ const COMMANDS: [(&str, i8); 57] = [
     ("zscore", 3),
 ];
 
+/// An answer, in bytes: it is written as a whole before it is sent, and one key may be named many times.
+const LARGEST_REPLY: usize = 8 * 1024 * 1024;
+
 /// What becomes of the connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -150,6 +153,9 @@ impl Session {
         }
         let next = if name == "quit" { Next::Close } else { Next::GoOn };
         let reply = self.answer(&name, arguments).unwrap_or_else(|refused| Reply::Error(refused.text()));
+        if reply.size() > LARGEST_REPLY {
+            return (Reply::Error(format!("ERR an answer may have {LARGEST_REPLY} bytes")), next);
+        }
         (reply, next)
     }
 

@@ -33,6 +33,21 @@ impl Reply {
         Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
+    /// Roughly the bytes that it is written in.
+    pub(super) fn size(&self) -> usize {
+        /// Of a length and the line breaks, or a number.
+        const FRAME: usize = 16;
+        FRAME
+            + match self {
+                Self::Simple(text) => text.len(),
+                Self::Error(text) => text.len(),
+                Self::Bulk(bytes) => bytes.len(),
+                Self::Integer(_) | Self::Null => 0,
+                Self::Array(items) => items.iter().map(Self::size).sum(),
+                Self::Map(pairs) => pairs.iter().map(|(key, value)| key.size() + value.size()).sum(),
+            }
+    }
+
     pub(super) fn write(&self, out: &mut BytesMut, protocol: Protocol) {
         match self {
             Self::Simple(text) => line(out, b'+', text),

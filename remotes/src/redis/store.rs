@@ -1,6 +1,6 @@
 //! What the cache keeps: databases of strings, hashes, lists, sets and sorted sets, with times to live, within a fixed size.
 
-use crate::glob::{self, Token};
+use crate::glob::{self, Token, TooLong};
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -228,10 +228,23 @@ impl Store {
         self.databases[database].get(key).filter(|entry| !entry.is_over(now)).map(|entry| entry.expires)
     }
 
-    /// The keys that fit.
-    pub(super) fn keys(&self, database: usize, pattern: &[Token<u8>], now: Instant) -> Vec<Bytes> {
+    /// The keys that fit, found in so many steps for all of them.
+    ///
+    /// # Errors
+    /// The steps did not suffice.
+    pub(super) fn keys(
+        &self,
+        database: usize,
+        pattern: &[Token<u8>],
+        mut steps: usize,
+        now: Instant,
+    ) -> Result<Vec<Bytes>, TooLong> {
         let live = self.databases[database].iter().filter(|(_, entry)| !entry.is_over(now));
-        live.map(|(key, _)| key).filter(|key| glob::matches(pattern, key)).cloned().collect()
+        let fits = live.filter_map(|(key, _)| match glob::matches(pattern, key, &mut steps) {
+            Ok(fits) => fits.then(|| Ok(key.clone())),
+            Err(too_long) => Some(Err(too_long)),
+        });
+        fits.collect()
     }
 
     pub(super) fn len(&self, database: usize, now: Instant) -> usize {

@@ -104,6 +104,8 @@ pub(crate) enum Kind {
         pattern: Box<Node>,
         any_case: bool,
     },
+    /// A value, and the first and the last that it may be.
+    Between(Box<[Node; 3]>),
     Cast(Box<Node>, String),
 }
 
@@ -123,6 +125,7 @@ impl Node {
                 Kind::Not(of) | Kind::Negate(of) | Kind::IsNull(of, _) | Kind::Cast(of, _) => of.any(fits),
                 Kind::Binary(_, left, right) => left.any(fits) || right.any(fits),
                 Kind::In(of, items) => of.any(fits) || items.iter().any(|node| node.any(fits)),
+                Kind::Between(nodes) => nodes.iter().any(|node| node.any(fits)),
                 Kind::Like { text, pattern, .. } => text.any(fits) || pattern.any(fits),
             }
     }

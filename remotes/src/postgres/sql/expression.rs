@@ -37,7 +37,7 @@ impl Parser {
                 self.next();
                 let right = self.binary(strength + 1)?;
                 let depths = [left.depth, right.depth];
-                left = Self::node(Kind::Binary(operator, Box::new(left), Box::new(right)), at, &depths)?;
+                left = self.node(Kind::Binary(operator, Box::new(left), Box::new(right)), at, &depths)?;
             }
         }
         self.depth -= 1;
@@ -68,7 +68,7 @@ impl Parser {
         self.expect_word("not")?;
         let of = self.binary(NOT)?;
         let depth = of.depth;
-        Self::node(Kind::Not(Box::new(of)), at, &[depth])
+        self.node(Kind::Not(Box::new(of)), at, &[depth])
     }
 
     /// `is null`, `in`, `like`, `between`, each with or without `not`.
@@ -78,7 +78,7 @@ impl Parser {
             let not = self.eat_word("not");
             self.expect_word("null")?;
             let depth = left.depth;
-            return Self::node(Kind::IsNull(Box::new(left), not), at, &[depth]);
+            return self.node(Kind::IsNull(Box::new(left), not), at, &[depth]);
         }
         let not = self.eat_word("not");
         let found = if self.eat_word("in") {
@@ -89,25 +89,26 @@ impl Parser {
             let items = self.items()?;
             self.expect_symbol(")")?;
             let deepest = items.iter().map(|item| item.depth).max().unwrap_or(0).max(left.depth);
-            Self::node(Kind::In(Box::new(left), items), at, &[deepest])?
+            self.node(Kind::In(Box::new(left), items), at, &[deepest])?
         } else if self.is_word("like") || self.is_word("ilike") {
             let any_case = self.next() == Token::Word("ilike".to_owned());
             let pattern = self.binary(CONCAT)?;
             let depths = [left.depth, pattern.depth];
-            Self::node(Kind::Like { text: Box::new(left), pattern: Box::new(pattern), any_case }, at, &depths)?
+            self.node(Kind::Like { text: Box::new(left), pattern: Box::new(pattern), any_case }, at, &depths)?
         } else {
             self.expect_word("between")?;
             let from = self.binary(CONCAT)?;
             self.expect_word("and")?;
             let to = self.binary(CONCAT)?;
             let depths = [left.depth, from.depth, to.depth];
-            let from = Self::node(Kind::Binary(">=", Box::new(left.clone()), Box::new(from)), at, &depths)?;
-            let to = Self::node(Kind::Binary("<=", Box::new(left), Box::new(to)), at, &depths)?;
-            let depths = [from.depth, to.depth];
-            Self::node(Kind::Binary("and", Box::new(from), Box::new(to)), at, &depths)?
+            self.node(Kind::Between(Box::new([left, from, to])), at, &depths)?
         };
+        // As with PostgreSQL, these do not follow each other without parentheses.
+        if ["in", "like", "ilike", "between", "not"].iter().any(|word| self.is_word(word)) {
+            return Err(self.unexpected());
+        }
         let depth = found.depth;
-        if not { Self::node(Kind::Not(Box::new(found)), at, &[depth]) } else { Ok(found) }
+        if not { self.node(Kind::Not(Box::new(found)), at, &[depth]) } else { Ok(found) }
     }
 
     fn items(&mut self) -> Result<Vec<Node>, SqlError> {
@@ -127,7 +128,7 @@ impl Parser {
         if self.eat_symbol("-") {
             let of = self.binary(PRODUCT + 1)?;
             let depth = of.depth;
-            return Self::node(Kind::Negate(Box::new(of)), at, &[depth]);
+            return self.node(Kind::Negate(Box::new(of)), at, &[depth]);
         }
         let mut node = self.primary()?;
         while self.is_symbol("::") {
@@ -135,7 +136,7 @@ impl Parser {
             self.next();
             let ty = self.type_name()?;
             let depth = node.depth;
-            node = Self::node(Kind::Cast(Box::new(node), ty), at, &[depth])?;
+            node = self.node(Kind::Cast(Box::new(node), ty), at, &[depth])?;
         }
         if self.is_symbol("[") {
             return Err(SqlError::unsupported("arrays").at(self.place()));
@@ -163,7 +164,7 @@ impl Parser {
             _ => return Err(self.unexpected()),
         };
         self.next();
-        Self::node(kind, at, &[])
+        self.node(kind, at, &[])
     }
 
     /// A constant, a cast, a call or a column.
@@ -186,13 +187,13 @@ impl Parser {
             ty if matches!(self.ahead(1), Token::Text(_)) && super::value::Type::from_name(ty).is_some() => {
                 self.next();
                 let text = self.primary()?;
-                return Self::node(Kind::Cast(Box::new(text), ty.to_owned()), at, &[1]);
+                return self.node(Kind::Cast(Box::new(text), ty.to_owned()), at, &[1]);
             }
             _ if matches!(self.ahead(1), Token::Symbol("(")) => return self.call(at),
             _ => return self.column(at),
         };
         self.next();
-        Self::node(kind, at, &[])
+        self.node(kind, at, &[])
     }
 
     fn cast(&mut self, at: usize) -> Result<Node, SqlError> {
@@ -203,7 +204,7 @@ impl Parser {
         let ty = self.type_name()?;
         self.expect_symbol(")")?;
         let depth = of.depth;
-        Self::node(Kind::Cast(Box::new(of), ty), at, &[depth])
+        self.node(Kind::Cast(Box::new(of), ty), at, &[depth])
     }
 
     /// One word, or one of the types that take several.
@@ -234,7 +235,7 @@ impl Parser {
         self.expect_symbol("(")?;
         if name == "count" && self.eat_symbol("*") {
             self.expect_symbol(")")?;
-            return Self::node(Kind::CountAll, at, &[]);
+            return self.node(Kind::CountAll, at, &[]);
         }
         if self.is_word("distinct") {
             return Err(SqlError::unsupported("DISTINCT inside an aggregate").at(self.place()));
@@ -247,7 +248,7 @@ impl Parser {
             }
         }
         let deepest = arguments.iter().map(|argument| argument.depth).max().unwrap_or(0);
-        Self::node(Kind::Call { name, arguments }, at, &[deepest])
+        self.node(Kind::Call { name, arguments }, at, &[deepest])
     }
 
     fn column(&mut self, at: usize) -> Result<Node, SqlError> {
@@ -256,6 +257,6 @@ impl Parser {
         if self.eat_symbol(".") {
             table = Some(std::mem::replace(&mut name, self.name()?));
         }
-        Self::node(Kind::Column { table, name }, at, &[])
+        self.node(Kind::Column { table, name }, at, &[])
     }
 }

@@ -16,6 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Abs,
+    /// Of an `integer`, whose smallest has none.
+    Abs4,
     ClockTimestamp,
     Coalesce,
     Concat,
@@ -57,7 +59,7 @@ impl Function {
         use Type::{Date, Int4, Int8, Numeric, Text, Timestamptz, Unknown, Void};
         match name {
             "abs" => {
-                &[(F::Abs, These(&[Int4]), Int4), (F::Abs, These(&[Int8]), Int8), (F::Abs, These(&[Numeric]), Numeric)]
+                &[(F::Abs4, These(&[Int4]), Int4), (F::Abs, These(&[Int8]), Int8), (F::Abs, These(&[Numeric]), Numeric)]
             }
             "clock_timestamp" => &[(F::ClockTimestamp, These(&[]), Timestamptz)],
             "coalesce" => &[(F::Coalesce, Alike(1), Unknown)],
@@ -130,6 +132,9 @@ impl Function {
             }
             (Self::Abs, Some(Value::Int(number)), _) => {
                 Value::Int(number.checked_abs().ok_or_else(|| out_of_range("bigint"))?)
+            }
+            (Self::Abs4, Some(Value::Int(number)), _) => {
+                Value::Int(number.checked_abs().ok_or_else(|| out_of_range("integer"))?).cast(Type::Int4)?
             }
             (Self::Abs, Some(number), _) => {
                 if number < Value::Numeric(Decimal::from_int(0)) {

@@ -7,6 +7,8 @@ use crate::postgres::error::{SqlError, code};
 
 /// How deep expressions may nest: they are walked recursively.
 pub(super) const DEEPEST: usize = 128;
+/// Nodes of all expressions that come in one message: a connection may prepare many.
+const MOST_NODES: usize = 4096;
 
 /// Words that end an expression or a name: no alias without `as`, and no column.
 const RESERVED: [&str; 38] = [
@@ -56,11 +58,13 @@ pub(super) struct Parser {
     at: usize,
     /// Of the expression that is being read.
     pub(super) depth: usize,
+    /// Made so far.
+    nodes: usize,
 }
 
 impl Parser {
     pub(super) fn new(text: &str) -> Result<Self, SqlError> {
-        Ok(Self { tokens: tokens(text)?, at: 0, depth: 0 })
+        Ok(Self { tokens: tokens(text)?, at: 0, depth: 0, nodes: 0 })
     }
 
     pub(super) fn peek(&self) -> &Token {
@@ -274,8 +278,13 @@ impl Parser {
         Ok(Order { by, descending, nulls_first })
     }
 
-    /// Makes a node over others whose depths are given, unless the tree gets too deep.
-    pub(super) fn node(kind: super::ast::Kind, at: usize, below: &[usize]) -> Result<Node, SqlError> {
+    /// Makes a node over others whose depths are given, unless the tree gets too deep or too large.
+    pub(super) fn node(&mut self, kind: super::ast::Kind, at: usize, below: &[usize]) -> Result<Node, SqlError> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            let full = format!("a query may have {MOST_NODES} operators, names and constants");
+            return Err(SqlError::new(code::TOO_COMPLEX, full).at(at));
+        }
         let depth = 1 + below.iter().max().unwrap_or(&0);
         if depth > DEEPEST { Err(too_deep().at(at)) } else { Ok(Node { kind, at, depth }) }
     }

@@ -75,6 +75,8 @@ pub(crate) enum Expr {
         pattern: Box<Expr>,
         any_case: bool,
     },
+    /// A value, and the first and the last that it may be.
+    Between(Box<[Expr; 3]>),
     Cast(Box<Expr>, Type),
     Call(Function, Vec<Expr>),
 }

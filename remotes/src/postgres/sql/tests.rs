@@ -46,6 +46,11 @@ fn constant_expressions() {
         ("select true and null, false and null, true or null, not true", "-|f|t|f"),
         ("select 1 = 1.0, '2' > 1, 'a' < 'b', null = null", "t|t|t|-"),
         ("select 1 in (1, 2), 3 not in (1, null), 2 between 1 and 3", "t|-|t"),
+        ("select null between 1 and 2, 1 between 2 and null, 2 between 1 and null, '2' between 1 and 3.5", "-|f|-|t"),
+        (
+            "select 3 not between 1 and 2, (1 between 0 and 2) between false and true, 1 between 0 and 2 is null",
+            "t|t|f",
+        ),
         ("select 'abc' like 'a%', 'abc' not like '_', 'ABC' ilike 'abc'", "t|t|t"),
         ("select null is null, 1 is not null", "t|t"),
         (
@@ -128,6 +133,9 @@ fn what_is_wrong_is_refused_with_its_code_and_place() {
         ("select 1 from orders where count(*) > 1", code::GROUPING, Some(27)),
         ("select 1 / 0", code::DIVISION_BY_ZERO, None),
         ("select 2147483647 + 1", code::OUT_OF_RANGE, None),
+        ("select abs((-2147483647 - 1)::int)", code::OUT_OF_RANGE, None),
+        ("select 1 between 0 and 2 between 0 and 1", code::SYNTAX, Some(25)),
+        ("select 1 in (1) in (2)", code::SYNTAX, Some(16)),
         ("select 99999999999999999999999999999999999999 * 9", code::OUT_OF_RANGE, None),
         ("select repeat('x', 2000000)", code::TOO_LARGE, None),
         ("select n from generate_series(1, 1000000) n order by 1", code::TOO_LARGE, None),
@@ -161,12 +169,21 @@ fn what_nests_too_deep_is_refused_and_not_followed() {
         format!("select {} true", "not ".repeat(deep)),
         format!("select 1{}", " + 1".repeat(deep)),
         format!("select 1{}", "::int".repeat(deep)),
+        format!("select {}1{}", "(".repeat(deep), ") between 1 and 2".repeat(deep)),
+        format!("select 1{}", ", 1 + 1".repeat(deep)),
     ] {
         assert_eq!(run(&text).expect_err("too deep").code, code::TOO_COMPLEX);
     }
     assert_eq!(run(&format!("select 1 in ({}1)", "1,".repeat(2000))).unwrap_err().code, code::TOO_COMPLEX);
-    let slow = "select repeat('a', 1000000) like repeat('%a', 10000)";
+    let slow = "select repeat('a', 1000000) like '%' || repeat('a', 10000) || 'b'";
     assert_eq!(run(slow).unwrap_err().code, code::TOO_COMPLEX);
+}
+
+#[test]
+fn a_chain_of_between_grows_by_its_links_only() {
+    let links = 60;
+    let chain = "(".repeat(links) + "true" + &" between false and true)".repeat(links);
+    assert_eq!(run(&format!("select {chain}")).unwrap(), ["t"]);
 }
 
 #[test]

@@ -2,6 +2,11 @@
 
 use super::{Answer, Bytes, Database, Duration, Instant, Refused, Reply, Token, Value, glob, integer, is};
 
+/// A pattern, in bytes.
+const LONGEST_PATTERN: usize = 256;
+/// Steps that one command may take to look for a pattern in all keys, while nobody else gets at the store.
+const MOST_STEPS: usize = 16 * 1024 * 1024;
+
 impl Database<'_> {
     /// None: it is none of these.
     pub(super) fn keys(&mut self, name: &str, arguments: &[Bytes]) -> Option<Answer> {
@@ -14,7 +19,7 @@ impl Database<'_> {
                 Ok(Reply::count(keys.iter().filter(|key| self.store.get(number, key, now).is_some()).count()))
             }
             ("type", [key]) => Ok(Reply::Simple(self.store.get(number, key, now).map_or("none", Value::kind))),
-            ("keys", [pattern]) => Ok(self.list(&glob::keys_pattern(pattern))),
+            ("keys", [pattern]) => pattern_of(pattern).and_then(|pattern| self.list(&pattern)),
             ("scan", [cursor, options @ ..]) => self.scan(cursor, options),
             ("dbsize", _) => Ok(Reply::count(self.store.len(number, now))),
             ("flushdb", _) => {
@@ -38,8 +43,11 @@ impl Database<'_> {
         })
     }
 
-    fn list(&self, pattern: &[Token<u8>]) -> Reply {
-        Reply::Array(self.store.keys(self.number, pattern, self.now).into_iter().map(Reply::Bulk).collect())
+    fn list(&self, pattern: &[Token<u8>]) -> Answer {
+        let keys = self.store.keys(self.number, pattern, MOST_STEPS, self.now).map_err(|glob::TooLong| {
+            Refused::Other("ERR the pattern takes too long to look for in all keys".to_owned())
+        })?;
+        Ok(Reply::Array(keys.into_iter().map(Reply::Bulk).collect()))
     }
 
     /// All in one turn: there are never more than fit in the store.
@@ -48,12 +56,12 @@ impl Database<'_> {
         let mut pattern = vec![Token::Many];
         for pair in options.chunks(2) {
             match pair {
-                [option, wanted] if is(option, "match") => pattern = glob::keys_pattern(wanted),
+                [option, wanted] if is(option, "match") => pattern = pattern_of(wanted)?,
                 [option, count] if is(option, "count") => drop(integer(count)?),
                 _ => return Err(Refused::Syntax),
             }
         }
-        Ok(Reply::Array(vec![Reply::text("0"), self.list(&pattern)]))
+        Ok(Reply::Array(vec![Reply::text("0"), self.list(&pattern)?]))
     }
 
     fn expire(&mut self, key: &Bytes, time: &Bytes, millis: u64) -> Answer {
@@ -77,6 +85,13 @@ impl Database<'_> {
             }
         })
     }
+}
+
+fn pattern_of(word: &Bytes) -> Result<Vec<Token<u8>>, Refused> {
+    if word.len() > LONGEST_PATTERN {
+        return Err(Refused::Other(format!("ERR a pattern may have {LONGEST_PATTERN} bytes")));
+    }
+    Ok(glob::keys_pattern(word))
 }
 
 /// None: that time has passed. What lies beyond the clock's reach is cut to a hundred years.

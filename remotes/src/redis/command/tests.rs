@@ -165,3 +165,32 @@ fn hello_changes_the_form_of_answers() {
     assert!(error(&run(&mut session, "HELLO 4")).starts_with("NOPROTO"));
     assert_eq!(session.protocol(), Protocol::Resp3);
 }
+
+#[test]
+fn a_pattern_that_takes_too_long_is_refused() {
+    let mut session = session();
+    for number in 0..40 {
+        run(&mut session, &format!("SET {}{number} 1", "a".repeat(4096)));
+    }
+    let hostile = format!("*{}b", "a".repeat(200));
+    for line in [format!("KEYS {hostile}"), format!("SCAN 0 MATCH {hostile}")] {
+        assert!(error(&run(&mut session, &line)).contains("takes too long"));
+    }
+    for line in [format!("KEYS {}", "a".repeat(257)), format!("SCAN 0 MATCH {}", "a".repeat(257))] {
+        assert!(error(&run(&mut session, &line)).contains("a pattern may have 256 bytes"));
+    }
+    assert!(matches!(run(&mut session, "KEYS a*"), Reply::Array(keys) if keys.len() == 40));
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_refused_before_it_is_written() {
+    let mut session = session();
+    run(&mut session, &format!("SET big {}", "x".repeat(1024 * 1024)));
+    assert!(matches!(run(&mut session, "MGET big big big big big big big"), Reply::Array(_)));
+    let many = format!("MGET{}", " big".repeat(1000));
+    assert!(error(&run(&mut session, &many)).contains("an answer may have 8388608 bytes"));
+    for _ in 0..9 {
+        run(&mut session, &format!("RPUSH list {}", "x".repeat(1024 * 1024)));
+    }
+    assert!(error(&run(&mut session, "LRANGE list 0 -1")).contains("an answer may have"));
+}

@@ -101,6 +101,12 @@ impl Binder {
                 let of = bound.next().unwrap_or(Expr::Value(Value::Null));
                 typed(Expr::In(Box::new(of), bound.collect()), Type::Bool)
             }
+            Kind::Between(nodes) => {
+                let bound: Result<Vec<_>, _> = nodes.iter().map(|node| self.bind(node)).collect();
+                let mut bound = self.alike(bound?, "between", node.at)?.into_iter().map(|typed| typed.expr);
+                let mut next = || bound.next().unwrap_or(Expr::Value(Value::Null));
+                typed(Expr::Between(Box::new([next(), next(), next()])), Type::Bool)
+            }
             Kind::Like { text, pattern, any_case } => {
                 let text = Box::new(self.of_type(text, Type::Text, "LIKE")?);
                 let pattern = Box::new(self.of_type(pattern, Type::Text, "LIKE")?);

@@ -5,7 +5,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// Connections of one port at once, more than the pool of a desktop program opens; further ones wait in the
-/// system's queue. What each may hold in memory is its server's to bound.
+/// system's queue. What each may hold in memory is its server's to bound; all of them together may hold so many
+/// times as much.
 const CONNECTIONS: usize = 128;
 /// After an error of `accept` (no descriptors left) a pause, or the loop would spin until one is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

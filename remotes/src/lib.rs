@@ -2,7 +2,9 @@
 //!
 //! They answer the real protocols of PostgreSQL, Redis and HTTP with made-up data, so that psql, redis-cli and
 //! curl have something to talk to on a machine that has none of these. They keep everything in memory, bound
-//! what a client can make them hold, and end when [`Remotes`] is dropped. They know nothing of tunnels.
+//! what each connection can make them hold, and how many there are, and end when [`Remotes`] is dropped. That is
+//! enough against accidents, not against a program on this machine that opens all connections to fill the memory.
+//! They know nothing of tunnels.
 //!
 //! They are no substitute for the real servers in tests: those decide whether a tunnel carries them.
 

@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// Prepared statements, and portals, of one connection: more than a pool of a driver keeps.
 const MOST_PREPARED: usize = 256;
 const MOST_PORTALS: usize = 64;
+/// Text of all prepared statements of one connection, in bytes: what is made of it takes many times as much.
+const MOST_TEXT: usize = 1024 * 1024;
 
 /// A statement that was parsed.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Prepared {
     statement: Option<Statement>,
     /// Of a query.
     plan: Option<Arc<Plan>>,
+    /// Bytes of its text.
+    length: usize,
 }
 
 /// A statement with its parameters, and how far it has come.
@@ -39,6 +43,13 @@ pub(super) struct Portal {
     prepared: Arc<Prepared>,
     formats: Formats,
     execution: Option<Execution>,
+}
+
+impl Portal {
+    /// Bytes of its rows and parameters.
+    pub(super) fn held(&self) -> Option<usize> {
+        self.execution.as_ref().map(Execution::held)
+    }
 }
 
 impl Session {
@@ -73,7 +84,12 @@ impl Session {
             let full = format!("a connection may have {MOST_PREPARED} prepared statements");
             return Err(SqlError::new(code::TOO_LARGE, full).with_hint("deallocate all").into());
         }
-        self.prepared.insert(name, Arc::new(Prepared { statement, plan }));
+        let length = parse.query.len();
+        if self.prepared.values().map(|prepared| prepared.length).sum::<usize>() + length > MOST_TEXT {
+            let full = format!("the prepared statements of a connection may have {MOST_TEXT} bytes of text");
+            return Err(SqlError::new(code::TOO_LARGE, full).with_hint("deallocate all").into());
+        }
+        self.prepared.insert(name, Arc::new(Prepared { statement, plan, length }));
         Ok(self.wire.send(Message::ParseComplete(ParseComplete::new())).await?)
     }
 
@@ -149,11 +165,13 @@ impl Session {
         let name = execute.name.unwrap_or_default();
         // Taken out while it runs: after an error it is gone, as it should be.
         let mut portal = self.portals.remove(&name).ok_or_else(|| no_portal(&name))?;
+        let others = self.held();
         let Some(statement) = &portal.prepared.statement else {
             return Ok(self.wire.send(Message::EmptyQueryResponse(EmptyQueryResponse::new())).await?);
         };
         self.check_transaction(statement)?;
         if let (Some(plan), Some(execution)) = (&portal.prepared.plan, &mut portal.execution) {
+            execution.share(others);
             let limit = usize::try_from(execute.max_rows).ok().filter(|most| *most > 0);
             let columns = columns(&plan.outputs);
             let cancel = self.registered.query();

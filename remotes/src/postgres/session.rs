@@ -115,6 +115,11 @@ impl Session {
         self.wire.flush().await
     }
 
+    /// Bytes that the open portals hold.
+    pub(super) fn held(&self) -> usize {
+        self.portals.values().filter_map(Portal::held).sum()
+    }
+
     /// Refuses everything in a failed transaction but what ends it.
     pub(super) fn check_transaction(&self, statement: &Statement) -> Result<(), SqlError> {
         let ends = matches!(statement, Statement::Commit | Statement::Rollback);

@@ -61,7 +61,8 @@ impl Session {
         if !plan.parameters.is_empty() {
             return Err(SqlError::new(code::NO_PARAMETER, "there is no parameter $1"));
         }
-        let execution = Execution::new(Arc::clone(&plan), Arc::clone(&self.identity), Vec::new())?;
+        let mut execution = Execution::new(Arc::clone(&plan), Arc::clone(&self.identity), Vec::new())?;
+        execution.share(self.held());
         Ok((plan, execution))
     }
 

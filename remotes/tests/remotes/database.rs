@@ -72,6 +72,36 @@ async fn a_portal_gives_its_rows_in_parts() {
 }
 
 #[tokio::test]
+async fn open_portals_share_what_a_connection_may_hold() {
+    let remotes = Remotes::start().await.unwrap();
+    let mut client = connect(&remotes).await;
+    let transaction = client.transaction().await.unwrap();
+    // A little more than 5 MiB each, of 16.
+    let text = "select repeat('x', 1000000) || n as t from generate_series(1, 5) n order by t";
+    let mut portals = Vec::new();
+    for _ in 0..3 {
+        portals.push(transaction.bind(text, &[]).await.unwrap());
+    }
+    let one = &portals[0];
+    assert_eq!(transaction.query_portal(one, 1).await.unwrap().len(), 1);
+    let error = transaction.query_portal(&portals[1], 1).await.unwrap_err();
+    assert_eq!(state(&error), SqlState::PROGRAM_LIMIT_EXCEEDED);
+}
+
+#[tokio::test]
+async fn prepared_statements_may_have_so_much_text() {
+    let remotes = Remotes::start().await.unwrap();
+    let client = connect(&remotes).await;
+    let long = format!("select '{}'", "x".repeat(200 * 1024));
+    let mut prepared = Vec::new();
+    for _ in 0..5 {
+        prepared.push(client.prepare(&long).await.unwrap());
+    }
+    let error = client.prepare(&long).await.unwrap_err();
+    assert_eq!(state(&error), SqlState::PROGRAM_LIMIT_EXCEEDED);
+}
+
+#[tokio::test]
 async fn several_statements_run_until_one_fails() {
     let remotes = Remotes::start().await.unwrap();
     let client = connect(&remotes).await;

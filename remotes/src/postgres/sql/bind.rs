@@ -53,6 +53,8 @@ struct Binder {
     grouping: Option<Scope>,
     /// What is being bound is an aggregate's argument: it sees the source's rows.
     in_aggregate: bool,
+    /// Nodes bound so far.
+    bound: usize,
 }
 
 /// What there is behind a grouping.

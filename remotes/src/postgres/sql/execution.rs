@@ -16,7 +16,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Rows that a query may hold, in bytes.
+/// Rows and parameters that the queries of one connection may hold, all together, in bytes.
 const MOST_HELD: usize = 16 * 1024 * 1024;
 
 type Row = Vec<Value>;
@@ -42,7 +42,9 @@ pub(crate) struct Execution {
     phase: Phase,
     groups: BTreeMap<Row, Vec<Accumulator>>,
     seen: BTreeSet<Row>,
+    /// Bytes of rows and parameters.
     held: usize,
+    may_hold: usize,
     /// What `pg_sleep` asked for since the last row.
     pause: Duration,
     /// Rows with their keys, until all are there.
@@ -127,7 +129,8 @@ impl Execution {
             phase: Phase::Read,
             groups: BTreeMap::new(),
             seen: BTreeSet::new(),
-            held: 0,
+            held: parameters.iter().map(Value::size).sum(),
+            may_hold: MOST_HELD,
             pause: Duration::ZERO,
             unsorted: Vec::new(),
             skip,
@@ -137,6 +140,16 @@ impl Execution {
             identity,
             parameters,
         })
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Leaves it what others of its connection do not hold already.
+    pub(crate) fn share(&mut self, others: usize) {
+        self.may_hold = MOST_HELD.saturating_sub(others);
     }
 
     /// A little further.
@@ -271,8 +284,8 @@ impl Execution {
 
     fn hold_bytes(&mut self, bytes: usize) -> Result<(), SqlError> {
         self.held += bytes;
-        if self.held > MOST_HELD {
-            let full = format!("the demo's database holds {} MiB for a query", MOST_HELD / 1024 / 1024);
+        if self.held > self.may_hold {
+            let full = format!("the demo's database holds {} MiB for a connection", MOST_HELD / 1024 / 1024);
             return Err(SqlError::new(code::TOO_LARGE, full)
                 .with_hint("leave out order by, group by or distinct: then rows are sent as they come"));
         }

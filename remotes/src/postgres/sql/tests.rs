@@ -145,6 +145,7 @@ fn what_is_wrong_is_refused_with_its_code_and_place() {
             code::TOO_LARGE,
             None,
         ),
+        ("select LARGE, LARGE, LARGE, LARGE, LARGE, LARGE, LARGE, LARGE, LARGE", code::TOO_LARGE, None),
         ("insert into orders values (1)", code::READ_ONLY, Some(0)),
         ("drop table orders", code::READ_ONLY, Some(0)),
         ("select 1 from orders join orders on true", code::UNSUPPORTED, Some(21)),
@@ -171,6 +172,8 @@ fn what_nests_too_deep_is_refused_and_not_followed() {
         format!("select 1{}", "::int".repeat(deep)),
         format!("select {}1{}", "(".repeat(deep), ") between 1 and 2".repeat(deep)),
         format!("select 1{}", ", 1 + 1".repeat(deep)),
+        format!("select *{} from orders", ", *".repeat(deep)),
+        format!("select 1 in (1{}) from orders order by 1{}", ", 1".repeat(900), ", 1".repeat(900)),
     ] {
         assert_eq!(run(&text).expect_err("too deep").code, code::TOO_COMPLEX);
     }

@@ -12,6 +12,8 @@ use crate::postgres::sql::value::{Type, Value, out_of_range};
 
 /// Parameters of one statement.
 const MOST_PARAMETERS: usize = 1000;
+/// Nodes of one plan: `*` stands for many, and `order by 1, 1, 1` for three times a column.
+const MOST_NODES: usize = 16 * 1024;
 
 impl Binder {
     pub(super) fn column(&self, table: Option<&str>, name: &str) -> Option<usize> {
@@ -48,6 +50,11 @@ impl Binder {
     }
 
     pub(super) fn bind(&mut self, node: &Node) -> Result<Typed, SqlError> {
+        self.bound += 1;
+        if self.bound > MOST_NODES {
+            let full = format!("a query may come to {MOST_NODES} operators, columns and constants");
+            return Err(SqlError::new(code::TOO_COMPLEX, full).at(node.at));
+        }
         if let Some(scope) = self.grouping.as_ref().filter(|_| !self.in_aggregate)
             && let Some(index) = scope.keys.iter().position(|(key, _)| key == node)
         {

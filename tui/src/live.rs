@@ -25,7 +25,7 @@ const SHORTEST_FRAME: Duration = Duration::from_millis(50);
 /// Lines that the list has at least, where the terminal has them.
 const LEAST_LIST: usize = 6;
 
-/// Redraws the list, with lines of the caller's below it, until the future is dropped or the output breaks.
+/// Redraws the list, with lines of the caller's below it, wrapped so that what is indented can be pasted, until the future is dropped or the output breaks.
 ///
 /// # Errors
 /// What the terminal says when it cannot be written to.
@@ -105,13 +105,14 @@ impl View {
             None => look.paint(BOLD, &text::cut(&format!("{count}: {summary}"), look.columns())),
         };
         let mut lines = vec![head, String::new()];
+        let below: Vec<String> = self.below.iter().flat_map(|line| wrapped(line, look.columns())).collect();
         if !tunnels.is_empty() {
             let room = height.saturating_sub(lines.len());
             // Where both do not fit, the list comes first.
-            let room = room.saturating_sub(self.below.len()).max(room.min(LEAST_LIST));
+            let room = room.saturating_sub(below.len()).max(room.min(LEAST_LIST));
             lines.extend(list::frame(tunnels, self.model.config_error(), now, look, room));
         }
-        lines.extend(self.below.iter().map(|line| text::cut(line, look.columns())));
+        lines.extend(below);
         lines.truncate(height);
         lines
     }
@@ -164,6 +165,22 @@ pub async fn json_lines(client: Client, select: &[String], out: &mut impl Write)
             out.flush()?;
         }
     }
+}
+
+/// A line in as many as it needs; what is indented is a command, and its lines end as a shell wants it that goes on.
+fn wrapped(line: &str, columns: usize) -> Vec<String> {
+    const INDENT: &str = "  ";
+    const GOES_ON: &str = " \\";
+    if text::width(line) <= columns {
+        return vec![line.to_owned()];
+    }
+    let Some(command) = line.strip_prefix(INDENT) else { return text::wrap(line, columns) };
+    let mut lines = text::wrap(command, columns.saturating_sub(text::width(INDENT) + text::width(GOES_ON)));
+    let last = lines.len().saturating_sub(1);
+    for (number, line) in lines.iter_mut().enumerate() {
+        *line = format!("{INDENT}{line}{}", if number < last { GOES_ON } else { "" });
+    }
+    lines
 }
 
 /// How many columns the terminal has, if there is one.
@@ -288,9 +305,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_pasted_is_wrapped_and_not_cut() {
+        let command = "  psql \"host=127.0.0.1 port=15432 user=demo dbname=demo\" -c \"select 1\"";
+        assert_eq!(wrapped(command, 80), [command]);
+        let lines = wrapped(command, 40);
+        assert_eq!(
+            lines,
+            ["  psql \"host=127.0.0.1 port=15432 \\", "  user=demo dbname=demo\" -c \"select 1\""],
+            "{lines:#?}"
+        );
+        assert_eq!(wrapped("In another terminal:", 12), ["In another", "terminal:"]);
+        assert_eq!(wrapped("", 12), [""]);
+    }
+
+    #[test]
     fn the_callers_lines_stand_below_and_give_way_to_the_list() {
         let tunnels = ["a", "b", "c"].map(|name| status(name, TunnelState::Ready)).to_vec();
-        let mut view = View { model: Model::new(&[]), lost: None, below: vec!["x".repeat(100), "end".to_owned()] };
+        let mut view = View { model: Model::new(&[]), lost: None, below: vec!["x ".repeat(50), "end".to_owned()] };
         view.model.apply(DaemonEvent::Snapshot { tunnels, config_error: None });
         let frame = |height| view.frame(now(), LOOK, height);
         let whole = frame(24);

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tunnels_tests::{NODE, Process, TestDaemon, TestRemote, TestSim, free_port, wait_until};
+use tunnels_tests::{NODE, Process, TestDaemon, TestRemote, TestSim, finish, free_port, wait_until};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -80,6 +80,18 @@ fn following_tells_what_comes_and_ends_with_the_daemon() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
         assert_eq!(line["tunnel"], "api", "{line}");
     }
+}
+
+#[test]
+fn following_ends_with_its_reader() {
+    let (_remote, _sim, user) = setting();
+    user.run(&["daemon"]).expect_success();
+    // Nothing is written to the log after that line: only the end of `grep` can end it.
+    let mut shell = Command::new("sh");
+    let logs = user.command(&[]);
+    shell.envs(logs.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.args(["-c", "\"$0\" logs -f | grep -m1 runs"]).arg(logs.get_program());
+    assert_eq!(finish(&mut shell).expect_success().stdout.lines().count(), 1);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
@@ -99,7 +99,9 @@ fn stop_ends_it_as_any_daemon() {
 fn a_taken_port_is_named_with_its_holder_and_another_one_taken() {
     // Somebody else may have it: then that is who must be named, and who may have gone when the demo looks.
     let (ours, demo) = wait_until("a demo that finds the usual port taken", DEADLINE, || {
-        let ours = TcpListener::bind("127.0.0.1:15432").ok();
+        // Reserved as a demo does, or one that is just starting would be hit.
+        let reserved = UdpSocket::bind("127.0.0.1:15432").ok();
+        let ours = reserved.and_then(|reserved| Some((TcpListener::bind("127.0.0.1:15432").ok()?, reserved)));
         let demo = TestDemo::start(&[]);
         (demo.address("orders-db").port() != 15432).then_some((ours, demo))
     });

@@ -73,6 +73,22 @@ fn check_reports_every_mistake_of_every_file() {
 }
 
 #[test]
+fn check_reports_in_json_too_that_there_is_no_file() {
+    let (_sim, user) = setting();
+    let gone = user.config().with_file_name("gone.toml");
+    let finished = user.run(&["config", "check", gone.to_str().unwrap(), "--json"]).expect_code(3);
+    let report = finished.json();
+    assert_eq!((&report["valid"], &report["tunnels"]), (&json!(false), &json!(null)));
+    assert_eq!((&report["files"], &report["warnings"]), (&json!([gone]), &json!([])));
+    let errors = report["errors"].as_array().expect("a list");
+    assert_eq!(errors.len(), 1, "{report}");
+    assert!(errors[0]["message"].as_str().is_some_and(|text| text.contains("gone.toml")), "{report}");
+    assert!(errors[0]["help"].as_str().is_some_and(|text| text.contains("create it")), "{report}");
+    let error: serde_json::Value = serde_json::from_str(&finished.stderr).expect("an error as JSON");
+    assert_eq!(error["error"]["code"], "config-invalid");
+}
+
+#[test]
 fn show_says_what_is_in_force_and_where_it_comes_from() {
     let (_sim, user) = setting();
     let shown = user.run(&["config", "show"]).expect_success().stdout;

@@ -20,7 +20,13 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self, named: Option<&Path>) -> Result<Exit, ApiError> {
         let path = super::find(self.file.as_deref().or(named))?;
-        super::must_exist(&path)?;
+        if let Err(missing) = super::must_exist(&path) {
+            if self.json {
+                let error = json!({ "message": missing.message, "help": missing.hint });
+                output::print_json(&report(&[path], None, &[error], &[]))?;
+            }
+            return Err(missing);
+        }
         let checked = config::resolve(&path);
         if self.json {
             output::print_json(&match &checked {
@@ -28,10 +34,7 @@ impl Check {
                     let config = &resolved.config;
                     report(&config.files, Some(config.tunnels.len()), &[], &resolved.warnings)
                 }
-                Err(errors) => {
-                    let all: Vec<ConfigError> = errors.iter().cloned().collect();
-                    report(errors.files(), None, &all, &[])
-                }
+                Err(errors) => report(errors.files(), None, &errors.iter().map(entry).collect::<Vec<_>>(), &[]),
             })?;
         }
         let resolved = checked.map_err(|errors| {
@@ -63,14 +66,13 @@ fn summary(resolved: &Resolved) -> String {
 }
 
 /// The shape that the README documents.
-fn report(files: &[PathBuf], tunnels: Option<usize>, errors: &[ConfigError], warnings: &[ConfigError]) -> Value {
-    let list = |errors: &[ConfigError]| errors.iter().map(entry).collect::<Vec<_>>();
+fn report(files: &[PathBuf], tunnels: Option<usize>, errors: &[Value], warnings: &[ConfigError]) -> Value {
     json!({
         "valid": errors.is_empty(),
         "files": files,
         "tunnels": tunnels,
-        "errors": list(errors),
-        "warnings": list(warnings),
+        "errors": errors,
+        "warnings": warnings.iter().map(entry).collect::<Vec<_>>(),
     })
 }
 

@@ -279,6 +279,13 @@ impl TestDaemon {
         let version: Value = serde_json::from_str(&version.stdout).ok()?;
         version["daemon"]["pid"].as_u64()?.try_into().ok()
     }
+
+    /// Whether this process was started for this user's runtime folder, and is not one that a test only pretends.
+    fn is_ours(&self, pid: u32) -> bool {
+        let ours = format!("TUNNELS_RUNTIME_DIR={}", self.folder.path().join("run").display());
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        pid > 1 && environment.split(|byte| *byte == 0).any(|variable| variable == ours.as_bytes())
+    }
 }
 
 impl Drop for TestDaemon {
@@ -287,7 +294,7 @@ impl Drop for TestDaemon {
         if self.foreground.take().is_some() || !self.socket().exists() {
             return;
         }
-        let Some(pid) = self.daemon_pid() else { return };
+        let Some(pid) = self.daemon_pid().filter(|pid| self.is_ours(*pid)) else { return };
         if std::thread::panicking() {
             for log in fs::read_dir(self.folder.path().join("state")).into_iter().flatten().flatten() {
                 if log.path().extension().is_some_and(|extension| extension == "log") {

@@ -122,6 +122,7 @@ impl Drop for Process {
 
 /// Sends a signal to one process of ours.
 pub(crate) fn send_signal(pid: u32, signal: &str) {
+    assert!(pid > 1, "{pid} is no process of a test");
     let command = format!("kill -{signal} {pid}");
     let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();
 }

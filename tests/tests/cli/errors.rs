@@ -155,21 +155,26 @@ fn with_a_tunnel_that_needs_a_login_has_failed_or_takes_too_long() {
         (json!({ "offline": [NODE] }), "connecting", 7),
     ] {
         sim.faults(&fault);
-        // A glance is no wait: what still opens then counts as done.
-        let glance = if exit == 7 { 0 } else { exit };
-        let table =
-            [("up", glance), ("up --wait=2s", exit), ("wait api --timeout 1s", exit), ("restart api --wait=2s", exit)];
-        for (line, exit) in table {
+        // What ends by itself gets all the time that a busy machine may take for it.
+        let limit = if exit == 7 { "1s" } else { "30s" };
+        let waits = [
+            format!("up --wait={limit}"),
+            format!("wait api --timeout {limit}"),
+            format!("restart api --wait={limit}"),
+        ];
+        for line in &waits {
             let words: Vec<&str> = line.split(' ').collect();
             let finished = user.run(&words);
             assert_eq!(finished.code, Some(exit), "{line} {state}\n{}\n{}", finished.stdout, finished.stderr);
-            if exit != 0 {
-                says_what_and_what_next(line, &finished);
-                assert!(finished.stderr.contains("api"), "{line}: {}", finished.stderr);
-            }
+            says_what_and_what_next(line, &finished);
+            assert!(finished.stderr.contains("api"), "{line}: {}", finished.stderr);
             let shown = if line.starts_with("wait") { "" } else { state };
             assert!(finished.stdout.contains(shown), "{line}: the table is what was asked for: {}", finished.stdout);
         }
+        // A glance is no wait: what still opens then counts as done.
+        let glance = user.run(&["up"]);
+        let opening = glance.stdout.contains("connecting");
+        assert_eq!(glance.code, Some(if opening { 0 } else { exit }), "{state}\n{}\n{}", glance.stdout, glance.stderr);
         // Whoever only looks has no trouble.
         each(&user, &[("ls", 0), ("status api", 0), ("logs api", 0), ("version", 0)], "");
         sim.clear_faults();

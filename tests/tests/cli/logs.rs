@@ -142,8 +142,10 @@ fn the_file_is_private_comes_back_when_it_is_taken_away_and_holds_what_went_wron
     user.run(&["stop"]).expect_success();
     user.overwrite_config("[tunnels.api]\nlocal = 0\n");
     user.run(&["daemon"]).expect_code(3);
-    let text = fs::read_to_string(&log).unwrap();
-    assert!(text.contains("config.toml:2:"), "what the daemon said of its own end: {text}");
+    // The command knows before the daemon has written all of it.
+    wait_until("what the daemon says of its own end", DEADLINE, || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("config.toml:2:")).then_some(())
+    });
 }
 
 #[test]

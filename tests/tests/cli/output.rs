@@ -27,8 +27,9 @@ fn help_lists_the_exit_codes_and_every_command() {
     let sim = TestSim::start();
     let user = TestDaemon::new(&sim);
     let help = user.run(&["--help"]).expect_success().stdout;
-    for command in ["up", "down", "ls", "stop", "daemon", "sim", "version"] {
-        assert!(help.contains(command), "{command} is missing in:\n{help}");
+    let commands = "up down restart ls status logs wait daemon stop config demo sim completions version";
+    for command in commands.split(' ') {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in:\n{help}");
         let own = user.run(&[command, "--help"]).expect_success();
         assert!(own.stdout.contains("Usage"), "{}", own.stdout);
     }

@@ -25,8 +25,9 @@ Exit codes:
   0  done                       5  no such tunnel
   1  failed                     6  needs login
   2  usage                      7  timed out
-  3  configuration invalid      8  a tunnel failed for good
-  4  daemon not reachable       130/143  ended by a signal
+  3  configuration invalid, or  8  a tunnel failed for good
+     not the running daemon's   130/143  ended by a signal
+  4  daemon not reachable
 
 Environment:
   TUNNELS_CONFIG                configuration file, as --config

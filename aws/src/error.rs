@@ -8,6 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use ssm_session::ConnectError;
 use std::error::Error;
 use tunnels_daemon::aws::AwsError;
+use tunnels_daemon::chain;
 
 /// So much of an answer that is no error document is shown.
 const BODY_SHOWN: usize = 200;
@@ -103,21 +104,6 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &words[..end]),
         None => words,
     }
-}
-
-/// All texts of a chain; the SDK often repeats the outer one in the inner, which is shown once.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Profile {
         let selected = named.map(|name| name.to_owned().into());
         let set = aws_config::profile::load(&Fs::real(), &Env::real(), &files, selected)
             .await
-            .map_err(|error| AwsError::Config(crate::error::chain(&error)))?;
+            .map_err(|error| AwsError::Config(tunnels_daemon::chain(&error)))?;
         Ok(Self { set, is_named: named.is_some() })
     }
 

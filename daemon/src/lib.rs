@@ -14,6 +14,7 @@
 
 mod accept;
 pub mod aws;
+mod chain;
 mod claim;
 mod clock;
 pub mod config;
@@ -31,6 +32,7 @@ mod status;
 mod supervisor;
 mod tunnel;
 
+pub use chain::chain;
 pub use claim::ClaimError;
 pub use daemon::{DRAIN, Daemon, Options, StartError, run};
 pub use handle::{DaemonCommand, DaemonHandle, ReloadReply, Reply};

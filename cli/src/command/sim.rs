@@ -119,13 +119,7 @@ export AWS_SECRET_ACCESS_KEY={SECRET_KEY}
 }
 
 fn refused(error: &StartError) -> ApiError {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        let _ = write!(message, ": {source}");
-        cause = source.source();
-    }
-    let error_for_user = ApiError::new(ErrorCode::Failed, message);
+    let error_for_user = ApiError::new(ErrorCode::Failed, tunnels_daemon::chain(error));
     match error {
         StartError::Listen { .. } => error_for_user
             .with_hint("another simulator may run there; --listen and --agent-listen take other addresses, port 0 picks a free one"),

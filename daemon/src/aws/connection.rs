@@ -1,8 +1,8 @@
 //! Failed connections as the daemon's errors: what to show, what to do, whether trying again can help.
 
 use super::{AwsError, Obstacle};
+use crate::chain;
 use ssm_session::ConnectError;
-use std::error::Error;
 
 impl From<&ConnectError> for AwsError {
     fn from(error: &ConnectError) -> Self {
@@ -13,21 +13,6 @@ impl From<&ConnectError> for AwsError {
         };
         Self::Blocked { by, message: chain(error), next: error.advice(), lasting: error.is_lasting() }
     }
-}
-
-/// An error with all that caused it; no text in the chain repeats another.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

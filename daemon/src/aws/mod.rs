@@ -11,7 +11,6 @@ mod error;
 pub(crate) mod fake;
 mod target;
 
-pub(crate) use connection::chain;
 pub use endpoint::{EndpointError, check_endpoint, endpoint_host, is_loopback};
 pub use error::{AwsError, Obstacle};
 pub use futures_util::future::BoxFuture;

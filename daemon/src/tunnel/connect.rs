@@ -5,7 +5,8 @@
 
 use super::Surroundings;
 use super::cause::{About, DownCause, Retry};
-use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession, chain};
+use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmApi, StartSession};
+use crate::chain;
 use crate::config::TunnelConfig;
 use crate::state::{SessionRecord, StateFile};
 use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, connect as open_websocket};

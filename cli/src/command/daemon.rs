@@ -4,7 +4,7 @@ use super::version::{VERSION, commit};
 use super::{block_on, block_on_all_cores, config};
 use crate::exit::Exit;
 use crate::link::{self, Link};
-use crate::logging::{self, LogFile, LogFormat, Outputs, file};
+use crate::logging::{self, Log, LogFile, LogFormat, Outputs, file};
 use crate::signals::Signals;
 use crate::spawn::{self, Report};
 use crate::{open_files, output};
@@ -44,9 +44,9 @@ impl Daemon {
             return start_in_background(named);
         }
         let outcome = link::places().and_then(|places| {
-            let (logs, file) = logging::init_daemon(self.outputs(&places));
-            let warnings = Warnings { most_files: open_files::raise_limit(), log_file: file.err() };
-            block_on_all_cores(self.serve(named, places, logs, warnings))
+            let Log { buffer, last_words: _last_words, file_error } = logging::init_daemon(self.outputs(&places));
+            let warnings = Warnings { most_files: open_files::raise_limit(), log_file: file_error };
+            block_on_all_cores(self.serve(named, places, buffer, warnings))
         });
         if let (true, Err(error)) = (self.report, &outcome) {
             Report::Error(error.clone()).write();

@@ -36,14 +36,14 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) fn run(self) -> Result<Exit, ApiError> {
         // Whoever looks at the list does not want to see lines in it; `tunnels logs` has them.
-        let logs = logging::init("off");
+        let log = logging::init("off");
         open_files::raise_limit();
         // Removed when everything that could write to it has ended, the runtime included.
         let folder = Folder::make()?;
         let outcome = block_on_all_cores(async {
             let mut signals = Signals::listen()?;
             let mut stage = tokio::select! {
-                stage = Stage::start(&folder, logs) => stage?,
+                stage = Stage::start(&folder, log.buffer.clone()) => stage?,
                 exit = signals.next() => return Ok(exit),
             };
             let (client, guide, notes) = (stage.client().clone(), stage.guide(), stage.notes().to_vec());

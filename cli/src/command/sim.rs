@@ -62,7 +62,7 @@ enum Agent {
 
 impl Sim {
     pub(crate) fn run(self) -> Result<Exit, ApiError> {
-        logging::init("warn");
+        let _log = logging::init("warn");
         open_files::raise_limit();
         block_on_all_cores(async {
             if !self.listen.ip().is_loopback() {

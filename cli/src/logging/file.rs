@@ -4,13 +4,12 @@
 //! folder that was taken away is made again. Of the libraries, tracing-appender (0.2) rotates by time only,
 //! and file-rotate (0.8) panics when its folder cannot be made and keeps writing to a file that was removed.
 
+use super::queue::Output;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use tunnels_api::LogLine;
-use tunnels_daemon::LogSink;
 
 /// A file that would grow beyond this is put aside.
 const LARGEST: u64 = 10 << 20;
@@ -50,10 +49,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 /// A log file that lines are written to.
 #[derive(Debug)]
-pub(crate) struct LogFile(Mutex<Writer>);
-
-#[derive(Debug)]
-struct Writer {
+pub(crate) struct LogFile {
     path: PathBuf,
     largest: u64,
     /// Whether standard error follows the file, for what is said past the log.
@@ -74,34 +70,23 @@ struct Open {
 impl LogFile {
     /// A log at this path.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self(Mutex::new(Writer { path, largest: LARGEST, takes_stderr: false, open: None, lost: None }))
+        Self { path, largest: LARGEST, takes_stderr: false, open: None, lost: None }
+    }
+
+    /// A log at this path, and standard error is made to lead there, too: for a process that has nobody who looks at it.
+    pub(crate) fn taking_stderr(path: PathBuf) -> Self {
+        Self { takes_stderr: true, ..Self::new(path) }
     }
 
     /// Opens it before its first line.
     ///
     /// # Errors
     /// What the system says; it is tried again with each line.
-    pub(crate) fn open(&self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).reopen()
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        self.reopen()
     }
 
-    /// A log at this path, and standard error is made to lead there, too: for a process that has nobody who looks at it.
-    pub(crate) fn taking_stderr(path: PathBuf) -> Self {
-        let log = Self::new(path);
-        log.0.lock().unwrap_or_else(PoisonError::into_inner).takes_stderr = true;
-        log
-    }
-}
-
-impl LogSink for LogFile {
-    fn write(&self, line: &Arc<LogLine>) {
-        let text = format!("{line}\n");
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(&text);
-    }
-}
-
-impl Writer {
-    fn write(&mut self, text: &str) {
+    fn write_text(&mut self, text: &str) {
         match self.try_write(text) {
             Ok(()) => self.lost = None,
             Err(error) => {
@@ -159,6 +144,12 @@ impl Writer {
     }
 }
 
+impl Output for LogFile {
+    fn write(&mut self, line: &LogLine) {
+        self.write_text(&format!("{line}\n"));
+    }
+}
+
 fn put_aside(path: &Path) -> io::Result<()> {
     for age in (1..OLDER).rev() {
         match fs::rename(aged(path, age), aged(path, age + 1)) {
@@ -175,10 +166,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use tempfile::TempDir;
 
-    fn log(largest: u64) -> (TempDir, PathBuf, Writer) {
+    fn log(largest: u64) -> (TempDir, PathBuf, LogFile) {
         let folder = tempfile::tempdir().unwrap();
         let path = path_in(&folder.path().join("state"));
-        let writer = Writer { path: path.clone(), largest, takes_stderr: false, open: None, lost: None };
+        let writer = LogFile { largest, ..LogFile::new(path.clone()) };
         (folder, path, writer)
     }
 
@@ -189,11 +180,11 @@ mod tests {
     #[test]
     fn it_is_private_and_appended_to() {
         let (_folder, path, mut writer) = log(LARGEST);
-        writer.write("first\n");
+        writer.write_text("first\n");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
         writer.open = None;
-        writer.write("second\n");
+        writer.write_text("second\n");
         assert_eq!(read(&path), "first\nsecond\n");
     }
 
@@ -203,7 +194,7 @@ mod tests {
         let folder = path.parent().unwrap();
         fs::create_dir(folder).unwrap();
         fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
-        writer.write("x\n");
+        writer.write_text("x\n");
         assert!(!path.exists());
     }
 
@@ -211,7 +202,7 @@ mod tests {
     fn a_file_that_would_grow_too_large_is_put_aside_and_only_so_many_are_kept() {
         let (_folder, path, mut writer) = log(20);
         for number in 0..50 {
-            writer.write(&format!("line {number:04}\n"));
+            writer.write_text(&format!("line {number:04}\n"));
         }
         // Two lines of ten bytes fit into each.
         assert_eq!(family(&path).len(), OLDER + 1);
@@ -219,23 +210,23 @@ mod tests {
         assert_eq!(texts[0], "line 0048\nline 0049\n");
         assert_eq!(texts[OLDER], "line 0042\nline 0043\n");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), OLDER + 1);
-        writer.write(&format!("{}\n", "x".repeat(100)));
+        writer.write_text(&format!("{}\n", "x".repeat(100)));
         assert_eq!(read(&path).len(), 101, "one line that is larger than a file is written all the same");
     }
 
     #[test]
     fn a_file_or_folder_that_was_taken_away_is_made_again() {
         let (_folder, path, mut writer) = log(LARGEST);
-        writer.write("first\n");
+        writer.write_text("first\n");
         fs::remove_file(&path).unwrap();
-        writer.write("second\n");
+        writer.write_text("second\n");
         assert_eq!(read(&path), "second\n");
         fs::remove_dir_all(path.parent().unwrap()).unwrap();
-        writer.write("third\n");
+        writer.write_text("third\n");
         assert_eq!(read(&path), "third\n");
         // As logrotate does it.
         fs::rename(&path, path.with_extension("old")).unwrap();
-        writer.write("fourth\n");
+        writer.write_text("fourth\n");
         assert_eq!(read(&path), "fourth\n");
     }
 
@@ -243,11 +234,11 @@ mod tests {
     fn lines_that_cannot_be_written_are_counted_and_told_of() {
         let (folder, path, mut writer) = log(LARGEST);
         fs::write(folder.path().join("state"), "not a folder").unwrap();
-        writer.write("lost\n");
-        writer.write("lost\n");
+        writer.write_text("lost\n");
+        writer.write_text("lost\n");
         fs::remove_file(folder.path().join("state")).unwrap();
-        writer.write("kept\n");
-        writer.write("kept\n");
+        writer.write_text("kept\n");
+        writer.write_text("kept\n");
         let text = read(&path);
         assert!(text.contains("(2 lines could not be written here: "), "{text}");
         assert!(text.ends_with(")\nkept\nkept\n"), "{text}");
@@ -259,23 +250,23 @@ mod tests {
         let (_folder, path, mut writer) = log(LARGEST);
         fs::create_dir(path.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
-        writer.write("lost\n");
+        writer.write_text("lost\n");
         assert_eq!(writer.lost.as_ref().map(|(lost, _)| *lost), Some(1));
         fs::remove_file(&path).unwrap();
-        writer.write("kept\n");
+        writer.write_text("kept\n");
         assert!(read(&path).contains("(1 lines could not be written here: No space left"), "{}", read(&path));
     }
 
     #[test]
     fn where_no_other_name_can_be_had_the_file_is_emptied() {
         let (_folder, path, mut writer) = log(20);
-        writer.write("0123456789\n");
+        writer.write_text("0123456789\n");
         // A folder in the way that a file cannot replace.
         fs::create_dir(aged(&path, 1)).unwrap();
         fs::write(aged(&path, 1).join("x"), "").unwrap();
         fs::create_dir(aged(&path, 2)).unwrap();
         fs::write(aged(&path, 2).join("x"), "").unwrap();
-        writer.write("abcdefghij\n");
+        writer.write_text("abcdefghij\n");
         assert_eq!(read(&path), "abcdefghij\n");
     }
 }

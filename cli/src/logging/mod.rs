@@ -1,17 +1,18 @@
 //! Log lines of the commands that run for long: what is heard, and where it goes. Never to standard output.
 //!
-//! Each output is a layer of its own behind the same kind of filter. `file` keeps the daemon's file,
-//! `tail` reads it back, and what a line looks like to people is `tunnels_tui::log`'s.
+//! Each output is a layer of its own behind the same kind of filter, and a thread of its own behind a `queue`.
+//! `file` keeps the daemon's file, `tail` reads it back, and what a line looks like to people is `tunnels_tui::log`'s.
 
 pub(crate) mod file;
 mod panics;
+mod queue;
 pub(crate) mod tail;
 
 use crate::output;
 use clap::ValueEnum;
 pub(crate) use file::LogFile;
+use queue::{LastWords, Output, Queue};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Arc;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::layer::{Filter, Layer, SubscriberExt as _};
@@ -44,26 +45,45 @@ pub(crate) struct Outputs {
     pub(crate) stderr: Option<LogFormat>,
 }
 
-/// Starts the log of a daemon; `TUNNELS_LOG` says what is heard, else `info`. Says what is wrong with the file, if
-/// anything is: that stops no daemon.
-pub(crate) fn init_daemon(outputs: Outputs) -> (LogBuffer, io::Result<()>) {
+/// A log that was started.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// The recent lines.
+    pub(crate) buffer: LogBuffer,
+    /// To be kept until nothing is logged any more.
+    pub(crate) last_words: LastWords,
+    /// What is wrong with the file, if anything is: that stops no daemon.
+    pub(crate) file_error: Option<io::Error>,
+}
+
+/// Starts the log of a daemon; `TUNNELS_LOG` says what is heard, else `info`.
+pub(crate) fn init_daemon(outputs: Outputs) -> Log {
+    let Outputs { mut file, stderr } = outputs;
     let buffer = LogBuffer::default();
-    let opened = outputs.file.open();
+    let opened = file.open();
+    let (file, file_error) = match Queue::start(file) {
+        Ok(queue) => (Some(queue), opened.err()),
+        Err(error) => (None, Some(error)),
+    };
+    let queues: Vec<Queue> = file.into_iter().chain(stderr.and_then(Stderr::queue)).collect();
     let usual = usually(USUAL);
-    let mut layers = vec![layer(buffer.clone(), &usual), layer(outputs.file, &usual)];
-    layers.extend(outputs.stderr.map(|format| layer(Stderr::new(format), &usual)));
+    let mut layers = vec![layer(buffer.clone(), &usual)];
+    layers.extend(queues.iter().map(|queue| layer(queue.clone(), &usual)));
     start(layers);
-    (buffer, opened)
+    Log { buffer, last_words: LastWords::of(queues), file_error }
 }
 
 /// Starts a log on standard error for a command that people watch; `TUNNELS_LOG` says what is heard, else
 /// `default`. The buffer is for a daemon in the same process, and hears as much as any daemon's.
-pub(crate) fn init(default: &str) -> LogBuffer {
+pub(crate) fn init(default: &str) -> Log {
     let buffer = LogBuffer::default();
     // A simulator in the same process is no part of the daemon that the buffer is for.
     let of_the_daemon = format!("{},ssm_sim=warn", usually(USUAL));
-    start(vec![layer(buffer.clone(), &of_the_daemon), layer(Stderr::new(LogFormat::Text), &usually(default))]);
-    buffer
+    let stderr = Stderr::queue(LogFormat::Text);
+    let mut layers = vec![layer(buffer.clone(), &of_the_daemon)];
+    layers.extend(stderr.iter().map(|queue| layer(queue.clone(), &usually(default))));
+    start(layers);
+    Log { buffer, last_words: LastWords::of(stderr), file_error: None }
 }
 
 fn start(layers: Vec<BoxedLayer>) {
@@ -121,6 +141,11 @@ impl Stderr {
         Self { format, look }
     }
 
+    /// With a thread that writes it; none where the system gives none, and so nothing to say that with.
+    fn queue(format: LogFormat) -> Option<Queue> {
+        Queue::start(Self::new(format)).ok()
+    }
+
     fn text(&self, line: &LogLine) -> String {
         match (self.format, &self.look) {
             (LogFormat::Json, _) => serde_json::to_string(line).unwrap_or_default(),
@@ -131,8 +156,8 @@ impl Stderr {
     }
 }
 
-impl LogSink for Stderr {
-    fn write(&self, line: &Arc<LogLine>) {
+impl Output for Stderr {
+    fn write(&mut self, line: &LogLine) {
         // Nobody can be told that nobody reads.
         let _ = io::stderr().lock().write_all((self.text(line) + "\n").as_bytes());
     }
@@ -141,7 +166,7 @@ impl LogSink for Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
     use tracing::subscriber::with_default;
 
     #[derive(Clone, Default)]

@@ -17,19 +17,33 @@ pub(crate) mod wait;
 
 use crate::exit::Exit;
 use crate::signals::Signals;
+use std::time::Duration;
 use tunnels_api::{ApiError, ErrorCode, Selector, TunnelStatus};
+
+/// What the end of a command waits for calls that block: looking up a name, reading from a file system that hangs.
+const BLOCKED: Duration = Duration::from_secs(1);
 
 /// Runs a command's future on one thread: nothing here needs more, and it starts fastest.
 fn block_on<T>(future: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
-    runtime(&mut tokio::runtime::Builder::new_current_thread())?.block_on(future)
+    run(&mut tokio::runtime::Builder::new_current_thread(), future)
 }
 
 /// Runs the future of a command that carries traffic.
 fn block_on_all_cores<T>(future: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
     // More workers than this only move cache lines around: the work is copying bytes.
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    runtime(builder.worker_threads(workers))?.block_on(future)
+    run(tokio::runtime::Builder::new_multi_thread().worker_threads(workers), future)
+}
+
+fn run<T>(
+    builder: &mut tokio::runtime::Builder,
+    future: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let runtime = runtime(builder)?;
+    let outcome = runtime.block_on(future);
+    // Dropping it would wait for them however long they take.
+    runtime.shutdown_timeout(BLOCKED);
+    outcome
 }
 
 fn runtime(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, ApiError> {
@@ -64,4 +78,26 @@ fn pick_from<'a>(select: &[String], known: &[(&'a str, &[String])], lister: &str
         };
         ApiError::new(ErrorCode::NoSuchTunnel, error.to_string()).with_hint(hint)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_hangs_does_not_hold_a_command() {
+        for run in [block_on, block_on_all_cores] {
+            let (held, hangs) = std::sync::mpsc::channel::<()>();
+            let (begun, begins) = tokio::sync::oneshot::channel();
+            let outcome = run(Box::pin(async {
+                tokio::task::spawn_blocking(move || {
+                    let _ = begun.send(());
+                    hangs.recv()
+                });
+                begins.await.map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()))
+            }));
+            outcome.unwrap();
+            drop(held);
+        }
+    }
 }

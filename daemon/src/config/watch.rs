@@ -5,6 +5,8 @@
 //! file systems have no events and watches can run out. So what counts as a change rests on the files alone
 //! (`trail.rs`), never on which events an editor's way of saving happens to cause.
 //!
+//! Only that thread touches the files: where a file system hangs, nobody else waits for it.
+//!
 //! It reads no content: whether a change means anything is the reader's matter.
 
 mod events;
@@ -30,6 +32,9 @@ const WITHOUT_EVENTS: Duration = Duration::from_secs(2);
 /// File systems stamp files with the time of the last timer tick, which may be so far back.
 const TICK: Duration = Duration::from_millis(20);
 
+/// How long a new watcher lets its owner wait for the first look, which nearly always takes no time at all.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 /// That files cannot be watched at all.
 #[derive(Debug, thiserror::Error)]
 #[error("no thread can be started to watch the configuration: {source}")]
@@ -50,10 +55,11 @@ impl Watcher {
     /// The system gives no thread. That it gives no file events is no error but a warning in the log.
     pub fn new(files: &[PathBuf]) -> Result<Self, WatchError> {
         let shared = Arc::new(Shared { since: Mutex::new(SystemTime::now() - TICK), ..Shared::default() });
-        let seen = files.iter().map(|file| (absolute(file), Some(Trail::of(&absolute(file))))).collect();
-        let patrol = Patrol::new(Arc::clone(&shared), seen);
+        let files: Vec<PathBuf> = files.iter().map(|file| absolute(file)).collect();
+        let patrol = Patrol::new(Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("config watcher".into());
-        thread.spawn(move || patrol.run()).map_err(|source| WatchError { source })?;
+        thread.spawn(move || patrol.begin(files).run()).map_err(|source| WatchError { source })?;
+        shared.await_begin(AT_ONCE);
         Ok(Self { shared })
     }
 
@@ -70,10 +76,8 @@ impl Watcher {
     /// have been read before.
     pub fn follow(&mut self, files: &[PathBuf]) {
         let since = *lock(&self.shared.since);
-        let fresh = |path: &Path| Some(Trail::of(path)).filter(|trail| !trail.is_newer_than(since));
-        let files = files.iter().map(|file| absolute(file)).map(|file| (fresh(&file), file));
-        let files = files.map(|(trail, file)| (file, trail)).collect();
-        lock(&self.shared.calls).follow = Some(files);
+        let files = files.iter().map(|file| absolute(file)).collect();
+        lock(&self.shared.calls).follow = Some(Follow { files, since });
         self.shared.bell.notify_one();
     }
 }
@@ -97,6 +101,8 @@ type Trails = BTreeMap<PathBuf, Option<Trail>>;
 struct Shared {
     calls: Mutex<Calls>,
     bell: Condvar,
+    /// What the first look found is known, or nobody waits for it any more.
+    begun: Condvar,
     changed: Notify,
     /// When the last change was reported: what was written later may not have been read.
     since: Mutex<SystemTime>,
@@ -107,6 +113,7 @@ impl Default for Shared {
         Self {
             calls: Mutex::default(),
             bell: Condvar::new(),
+            begun: Condvar::new(),
             changed: Notify::new(),
             since: Mutex::new(SystemTime::UNIX_EPOCH),
         }
@@ -117,11 +124,39 @@ impl Default for Shared {
 #[derive(Debug, Default)]
 struct Calls {
     event: bool,
-    follow: Option<Trails>,
+    follow: Option<Follow>,
     stop: bool,
+    begin: Begin,
+}
+
+/// Files to watch from now on. What was written from then on may have been read before.
+#[derive(Debug)]
+struct Follow {
+    files: Vec<PathBuf>,
+    since: SystemTime,
+}
+
+/// How the first look stands.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    #[default]
+    Awaited,
+    /// Its owner has gone on: what was written meanwhile may have been read already.
+    Late,
+    Done,
 }
 
 impl Shared {
+    /// Waits for the first look, not longer than so.
+    fn await_begin(&self, timeout: Duration) {
+        let awaited = |calls: &mut Calls| calls.begin == Begin::Awaited;
+        let waited = self.begun.wait_timeout_while(lock(&self.calls), timeout, awaited);
+        let (mut calls, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if calls.begin == Begin::Awaited {
+            calls.begin = Begin::Late;
+        }
+    }
+
     /// Waits, not longer than so; events may or may not end it.
     fn wait(&self, timeout: Duration, for_events: bool) -> MutexGuard<'_, Calls> {
         let idle = |calls: &mut Calls| !(calls.stop || calls.follow.is_some() || for_events && calls.event);
@@ -150,8 +185,26 @@ struct Patrol {
 }
 
 impl Patrol {
-    fn new(shared: Arc<Shared>, seen: Trails) -> Self {
-        Self { shared, seen, unsettled: BTreeMap::new(), restless: 0, events: None, blind: None }
+    fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, seen: Trails::new(), unsettled: BTreeMap::new(), restless: 0, events: None, blind: None }
+    }
+
+    /// Takes the files as they are.
+    fn begin(mut self, files: Vec<PathBuf>) -> Self {
+        let since = *lock(&self.shared.since);
+        let mut trails: Trails =
+            files.into_iter().map(|file| (Some(Trail::of(&file)), file)).map(|(trail, file)| (file, trail)).collect();
+        let mut calls = lock(&self.shared.calls);
+        if calls.begin == Begin::Late {
+            for trail in trails.values_mut() {
+                *trail = trail.take().filter(|trail| !trail.is_newer_than(since));
+            }
+        }
+        calls.begin = Begin::Done;
+        drop(calls);
+        self.shared.begun.notify_one();
+        self.seen = trails;
+        self
     }
 
     fn run(mut self) {
@@ -172,18 +225,21 @@ impl Patrol {
             if stop {
                 return;
             }
-            if let Some(files) = follow {
-                self.follow(files);
+            if let Some(follow) = follow {
+                self.follow(follow);
             }
         }
     }
 
-    fn follow(&mut self, files: Trails) {
+    fn follow(&mut self, Follow { files, since }: Follow) {
         let known = std::mem::take(&mut self.seen);
-        self.seen = files;
-        for (file, trail) in known {
-            self.seen.entry(file).and_modify(|fresh| *fresh = trail);
-        }
+        let trail = |file: &PathBuf| {
+            known.get(file).cloned().unwrap_or_else(|| {
+                let trail = Trail::of(file);
+                (!trail.is_newer_than(since)).then_some(trail)
+            })
+        };
+        self.seen = files.into_iter().map(|file| (trail(&file), file)).map(|(trail, file)| (file, trail)).collect();
         self.unsettled.retain(|file, _| self.seen.contains_key(file));
     }
 

@@ -28,12 +28,15 @@ impl Sandbox {
     }
 
     fn patrol(&self, names: &[&str]) -> Patrol {
-        let seen = names.iter().map(|name| self.path(name)).map(|path| (path.clone(), Some(Trail::of(&path))));
-        Patrol::new(Arc::default(), seen.collect())
+        Patrol::new(Arc::default()).begin(self.paths(names))
     }
 
     fn watcher(&self, names: &[&str]) -> Watcher {
-        Watcher::new(&names.iter().map(|name| self.path(name)).collect::<Vec<_>>()).unwrap()
+        Watcher::new(&self.paths(names)).unwrap()
+    }
+
+    fn paths(&self, names: &[&str]) -> Vec<PathBuf> {
+        names.iter().map(|name| self.path(name)).collect()
     }
 }
 
@@ -210,10 +213,35 @@ fn following_keeps_what_was_seen_and_what_was_not_reported_yet() {
     let mut patrol = at.patrol(&["config.toml", "team.toml"]);
     at.write("config.toml", "changed");
     assert!(!patrol.look());
-    patrol.follow(at.patrol(&["config.toml"]).seen);
+    patrol.follow(Follow { files: at.paths(&["config.toml"]), since: SystemTime::UNIX_EPOCH });
     assert!(patrol.look(), "the change is still to be reported");
     at.write("team.toml", "followed no more");
     assert!(!reports(&mut patrol));
+}
+
+#[test]
+fn a_first_look_that_comes_late_takes_what_was_written_meanwhile_for_a_change() {
+    let at = Sandbox::new();
+    at.write("old.toml", "");
+    at.write("new.toml", "");
+    let yesterday = SystemTime::now() - Duration::from_hours(24);
+    for (begin, since, expected) in [
+        (Begin::Late, yesterday, true),
+        (Begin::Late, SystemTime::now() + Duration::from_hours(24), false),
+        (Begin::Awaited, yesterday, false),
+    ] {
+        let shared = Shared { since: Mutex::new(since), ..Shared::default() };
+        lock(&shared.calls).begin = begin;
+        let mut patrol = Patrol::new(Arc::new(shared)).begin(at.paths(&["old.toml", "new.toml"]));
+        assert_eq!(reports(&mut patrol), expected, "{begin:?}");
+    }
+}
+
+#[test]
+fn an_owner_does_not_wait_for_a_look_that_hangs() {
+    let shared = Shared::default();
+    shared.await_begin(Duration::ZERO);
+    assert_eq!(lock(&shared.calls).begin, Begin::Late);
 }
 
 #[tokio::test]

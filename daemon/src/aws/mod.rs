@@ -9,6 +9,7 @@ mod endpoint;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
+mod profile;
 mod target;
 
 pub use endpoint::{EndpointError, check_endpoint, endpoint_host, is_loopback};
@@ -32,14 +33,6 @@ pub struct AwsScope {
     pub region: Option<String>,
     /// Overrides of the service endpoints.
     pub endpoints: Endpoints,
-}
-
-impl AwsScope {
-    /// The profile in force: the configured one, else the environment's.
-    pub(crate) fn profile_in_force(&self) -> Option<String> {
-        let in_environment = || std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
-        self.profile.clone().or_else(in_environment)
-    }
 }
 
 /// Endpoint overrides (`PrivateLink`, or the simulator).

@@ -9,6 +9,7 @@
 //! for any other endpoint.
 
 use crate::http::Http;
+use crate::profile::Profile;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
@@ -29,17 +30,24 @@ pub(crate) fn of_profile(name: &str, config: &SdkConfig, http: &Http) -> Profile
     ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).build()
 }
 
-/// For calls to this machine; at the end a name that the simulator takes. `is_named`: our configuration names the
-/// profile.
-pub(crate) fn local(name: &str, is_named: bool, config: &SdkConfig, http: &Http) -> CredentialsProviderChain {
-    let from_profile = of_profile(name, config, http);
-    let chain = if is_named {
-        CredentialsProviderChain::first_try("profile", from_profile)
-    } else {
-        CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-            .or_else("profile", from_profile)
+/// For calls to this machine; at the end a name that the simulator takes.
+pub(crate) fn local(profile: &Profile, config: &SdkConfig, http: &Http) -> CredentialsProviderChain {
+    // A profile that does not exist would end the chain as soon as there is any other: it is a mistake to the SDK.
+    let from_profile = profile.exists().then(|| of_profile(profile.name(), config, http));
+    let simulator = Credentials::new("SIMULATOR", "simulator", None, None, "simulator");
+    let chain = match (from_profile, profile.is_named()) {
+        (Some(from_profile), true) => CredentialsProviderChain::first_try("profile", from_profile),
+        (None, true) => return CredentialsProviderChain::first_try("simulator", simulator),
+        (from_profile, false) => {
+            let chain =
+                CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new());
+            match from_profile {
+                Some(from_profile) => chain.or_else("profile", from_profile),
+                None => chain,
+            }
+        }
     };
-    chain.or_else("simulator", Credentials::new("SIMULATOR", "simulator", None, None, "simulator"))
+    chain.or_else("simulator", simulator)
 }
 
 /// The region of calls to this machine, where no other is named.

@@ -121,7 +121,7 @@ async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) 
     }
     let config = loader.load().await;
     let provider = if is_local {
-        SharedCredentialsProvider::new(credentials::local(profile.name(), profile.is_named(), &config, http))
+        SharedCredentialsProvider::new(credentials::local(profile, &config, http))
     } else if profile.is_named() {
         SharedCredentialsProvider::new(credentials::of_profile(profile.name(), &config, http))
     } else {

@@ -36,12 +36,17 @@ impl Profile {
         self.is_named
     }
 
-    /// Whether it is defined, if our own configuration names it.
+    /// Whether it is defined.
+    pub(crate) fn exists(&self) -> bool {
+        self.set.get_profile(self.name()).is_some()
+    }
+
+    /// Sees that it is defined, if our own configuration names it.
     ///
     /// # Errors
     /// It is not; with the name that was probably meant.
     pub(crate) fn must_exist(&self) -> Result<(), AwsError> {
-        if !self.is_named || self.set.get_profile(self.name()).is_some() {
+        if !self.is_named || self.exists() {
             return Ok(());
         }
         let similar = nearest(self.name(), self.set.profiles()).map(str::to_owned);

@@ -49,6 +49,19 @@ fn a_named_profile_s_process_comes_before_the_keys_of_the_shell() {
 }
 
 #[test]
+fn the_simulator_needs_no_credentials_whichever_profiles_there_are() {
+    let (remote, sim) = (TestRemote::start(), TestSim::start());
+    for keys in ["", "profile = \"work\""] {
+        let mut user = user(&sim, &remote, keys)
+            .with_keys("", "")
+            .with_home_file(".aws/config", "[profile other]\ncredential_process = ./none.sh\n");
+        user.start();
+        user.run(&["up", "--wait"]).expect_success();
+        echo_once(user.port("files"), 10_000, 1).unwrap();
+    }
+}
+
+#[test]
 fn a_process_that_fails_is_quoted_and_the_tunnel_goes_on_once_it_works() {
     let (remote, sim) = (TestRemote::start(), strict());
     let failing = "#!/bin/sh\necho 'the vault is\nsealed' >&2\nexit 3\n";

@@ -11,10 +11,12 @@ fn main() {
     // Only a repository of our own counts: a source archive may lie inside somebody else's.
     let git = Path::new("../.git");
     if git.exists() {
-        // The log changes with each commit and each checkout.
-        for file in ["../.git/HEAD", "../.git/logs/HEAD"] {
-            if Path::new(file).exists() {
-                println!("cargo::rerun-if-changed={file}");
+        // The log changes with each commit and each checkout. In a worktree it is not below `.git`, which is a file
+        // there.
+        for file in ["HEAD", "logs/HEAD"] {
+            let path = git_says(&["rev-parse", "--git-path", file]);
+            if let Some(path) = path.filter(|path| Path::new(path).exists()) {
+                println!("cargo::rerun-if-changed={path}");
             }
         }
     }
@@ -28,7 +30,11 @@ fn main() {
 }
 
 fn head() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
-    let commit = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !commit.is_empty()).then_some(commit)
+    git_says(&["rev-parse", "--short=12", "HEAD"])
+}
+
+fn git_says(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !said.is_empty()).then_some(said)
 }

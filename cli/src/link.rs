@@ -5,6 +5,7 @@
 use crate::command::{config as configuration, version};
 use crate::{output, spawn};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, Client, ClientError, DaemonVersion, ErrorCode, Places, Timestamp, aws_environment};
 
@@ -55,7 +56,8 @@ impl Link {
                         "note: the last edit of the configuration was rejected, and the one before it is in force; `tunnels config check` says what is wrong",
                     );
                 }
-                if let Some(note) = environment_note(&daemon.aws_environment, &aws_environment(std::env::vars_os())) {
+                let shell = aws_environment(std::env::vars_os());
+                if let Some(note) = environment_note(&daemon.aws_environment, &shell) {
                     output::say(&note);
                 }
             }
@@ -157,10 +159,17 @@ pub(crate) fn places() -> Result<Places, ApiError> {
 /// What to say when the shell's AWS variables are not the daemon's; it cannot take them over, because
 /// its open sessions were made with its own.
 fn environment_note(daemon: &BTreeMap<String, String>, shell: &BTreeMap<String, String>) -> Option<String> {
+    // A daemon in the background has them like that; one in the foreground as they were written.
+    let absolute: BTreeMap<&str, PathBuf> = spawn::absolute_files(|name| shell.get(name).map(OsString::from)).collect();
+    let is_same = |name: &String| {
+        let theirs = daemon.get(name);
+        theirs == shell.get(name)
+            || theirs.zip(absolute.get(name.as_str())).is_some_and(|(theirs, ours)| Path::new(theirs) == ours)
+    };
     let differing: Vec<String> = daemon
         .keys()
         .chain(shell.keys().filter(|name| !daemon.contains_key(*name)))
-        .filter(|name| daemon.get(*name) != shell.get(*name))
+        .filter(|name| !is_same(name))
         .map(|name| {
             let value = |vars: &BTreeMap<String, String>| {
                 vars.get(name).map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"))
@@ -205,6 +214,16 @@ mod tests {
         assert!(note.contains("AWS_CA_BUNDLE is `/ca` here and not set in the daemon"), "{note}");
         assert!(!note.contains("AWS_REGION"), "{note}");
         assert!(note.contains("tunnels stop && tunnels up"), "{note}");
+    }
+
+    #[test]
+    fn a_file_that_the_daemon_was_given_by_its_absolute_path_is_no_difference() {
+        let absolute = std::path::absolute("certs/ca.pem").unwrap();
+        let daemon = vars(&[("AWS_CA_BUNDLE", absolute.to_str().unwrap()), ("AWS_CONFIG_FILE", "~/aws")]);
+        let shell = |path| vars(&[("AWS_CA_BUNDLE", path), ("AWS_CONFIG_FILE", "~/aws")]);
+        assert_eq!(environment_note(&daemon, &shell("certs/ca.pem")), None);
+        let note = environment_note(&daemon, &shell("other/ca.pem")).unwrap();
+        assert!(note.contains("AWS_CA_BUNDLE is `other/ca.pem` here"), "{note}");
     }
 
     #[test]

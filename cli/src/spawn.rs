@@ -100,7 +100,9 @@ pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Pat
 }
 
 /// The variables that name a file of AWS's or of trust, as they have to be for a program that works elsewhere.
-fn absolute_files(variable: impl Fn(&str) -> Option<OsString>) -> impl Iterator<Item = (&'static str, PathBuf)> {
+pub(crate) fn absolute_files(
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> impl Iterator<Item = (&'static str, PathBuf)> {
     const FILES: [&str; 4] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"];
     FILES.into_iter().filter_map(move |name| {
         // The SDK knows `~`; nothing set is not made into the folder we are in.

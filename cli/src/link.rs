@@ -41,7 +41,7 @@ impl Link {
         let daemon = self.client.version().await.map_err(|error| self.without_daemon(error))?;
         self.check_config(&daemon)?;
         self.note_skew(&daemon);
-        self.catch_up(&daemon).await;
+        self.catch_up(&daemon, false).await;
         Ok(&self.client)
     }
 
@@ -51,7 +51,7 @@ impl Link {
             Ok(daemon) => {
                 self.check_config(&daemon)?;
                 self.note_skew(&daemon);
-                if self.catch_up(&daemon).await.is_some() {
+                if self.catch_up(&daemon, true).await.is_some() {
                     output::say(
                         "note: the last edit of the configuration was rejected, and the one before it is in force; `tunnels config check` says what is wrong",
                     );
@@ -72,10 +72,11 @@ impl Link {
     }
 
     /// Makes the daemon read a file that was written after it last did: it watches, but whoever edits and then
-    /// asks may be faster. Returns the report on an edit that it rejected.
-    async fn catch_up(&self, daemon: &DaemonVersion) -> Option<String> {
+    /// asks may be faster. Which files are included only the daemon knows, so `with_includes` makes it read them in
+    /// any case. Returns the report on an edit that it rejected.
+    async fn catch_up(&self, daemon: &DaemonVersion, with_includes: bool) -> Option<String> {
         if let (Some(config), Some(loaded)) = (&daemon.config, daemon.config_loaded)
-            && is_newer(Path::new(config), loaded)
+            && (with_includes || is_newer(Path::new(config), loaded))
         {
             // What comes of it is in the next answer.
             let _ = self.client.reload().await;

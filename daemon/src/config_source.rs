@@ -8,9 +8,9 @@ use crate::config::{self, Config, ConfigErrors, Watcher};
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 use tunnels_api::Timestamp;
 
@@ -45,6 +45,8 @@ pub(crate) struct ConfigSource {
     /// None where the system does not let us watch: then only on request.
     watcher: Option<Watcher>,
     loading: Option<AbortOnDropHandle<Loaded>>,
+    /// All that was read last.
+    files: Vec<PathBuf>,
     /// Something changed while it was being read: what is read now may be half of it.
     again: bool,
 }
@@ -59,7 +61,7 @@ impl ConfigSource {
             })
             .ok();
         let loaded = Loaded::read(&path);
-        let mut source = Self { path, watcher, loading: None, again: false };
+        let mut source = Self { path, watcher, loading: None, files: Vec::new(), again: false };
         source.follow(&loaded);
         (source, loaded)
     }
@@ -69,7 +71,7 @@ impl ConfigSource {
         if self.loading.is_some() {
             self.again = true;
         } else {
-            self.loading = Some(AbortOnDropHandle::new(tokio::spawn(read(self.path.clone()))));
+            self.loading = Some(AbortOnDropHandle::new(tokio::spawn(read(self.path.clone(), self.files.clone()))));
         }
     }
 
@@ -117,18 +119,26 @@ impl ConfigSource {
         if let Some(watcher) = &mut self.watcher {
             watcher.follow(files);
         }
+        files.clone_into(&mut self.files);
     }
 }
 
-async fn read(path: PathBuf) -> Loaded {
-    for _ in 0..MAX_WAITS {
-        let written = std::fs::metadata(&path).and_then(|file| file.modified());
-        match written.map(|at| SystemTime::now().duration_since(at)) {
-            Ok(Ok(age)) if age < REST => sleep(REST.saturating_sub(age)).await,
-            // Gone, long written, or written in the future.
-            _ => break,
+async fn read(path: PathBuf, files: Vec<PathBuf>) -> Loaded {
+    let read = move || {
+        for _ in 0..MAX_WAITS {
+            match age(&files) {
+                Some(age) if age < REST => sleep(REST.saturating_sub(age)),
+                _ => break,
+            }
         }
-    }
+        Loaded::read(&path)
+    };
     // It is never cancelled, so an error is a panic.
-    spawn_blocking(move || Loaded::read(&path)).await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
+    spawn_blocking(read).await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()))
+}
+
+/// How long ago the last of these was written; none if they are gone, or from the future.
+fn age(files: &[PathBuf]) -> Option<Duration> {
+    let written = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    SystemTime::now().duration_since(files.iter().filter_map(written).max()?).ok()
 }

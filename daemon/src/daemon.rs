@@ -123,6 +123,7 @@ impl Daemon {
                 state,
                 turns: Turns::default(),
                 drain: options.drain,
+                hurry: CancellationToken::new(),
             },
         })
     }

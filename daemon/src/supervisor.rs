@@ -5,9 +5,11 @@
 use crate::config::{Config, ConfigChange, TunnelConfig, diff};
 use crate::tunnel::{Busy, Surroundings, TunnelHandle};
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tunnels_api::{ApiError, ErrorCode, Reloaded, Selector, TargetState, Timestamp};
 
 #[derive(Debug)]
@@ -50,6 +52,9 @@ impl Supervisor {
                     // being asked.
                     let by_itself = if tunnel.auto && !tunnel.protected { TargetState::Up } else { TargetState::Down };
                     let wanted = self.around.state.wanted(&tunnel.name).unwrap_or(by_itself);
+                    if wanted == TargetState::Up {
+                        self.around.state.want(&tunnel.name, wanted);
+                    }
                     self.add(tunnel, wanted);
                 }
                 ConfigChange::Remove(name) => {
@@ -110,8 +115,13 @@ impl Supervisor {
 
     /// Ends all tunnels side by side; returns when their sessions are terminated.
     pub(crate) async fn stop(self, drain: Duration) {
-        join_all(self.tunnels.into_iter().map(|handle| handle.stop(drain))).await;
-        self.leaving.join_all().await;
+        let Self { tunnels, leaving, around, .. } = self;
+        let mut ended = pin!(join(join_all(tunnels.into_iter().map(|handle| handle.stop(drain))), leaving.join_all()));
+        if timeout(drain, &mut ended).await.is_err() {
+            // What an edit has retired has no more time than the rest.
+            around.hurry.cancel();
+            ended.await;
+        }
     }
 
     fn each(

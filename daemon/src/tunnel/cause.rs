@@ -41,6 +41,12 @@ impl DownCause {
         self
     }
 
+    /// It comes from this machine's files and settings: AWS has not been asked.
+    pub(crate) fn is_local(&self) -> bool {
+        use CauseKind::{Certificate, Config, NoCredentials, NoProfile, NoRegion, Proxy};
+        matches!(self.cause.kind, Certificate | Config | NoCredentials | NoProfile | NoRegion | Proxy)
+    }
+
     /// The session ended because nobody used it: by the account's policy it stays closed until
     /// somebody does.
     pub(crate) fn is_idle_policy(&self) -> bool {

@@ -58,13 +58,20 @@ pub(super) enum ResumeError {
 }
 
 impl ResumeError {
+    /// Only AWS can say that a session may not be resumed. What is wrong with this machine's files can be
+    /// mended, and open connections wait for that.
+    fn failed(down: DownCause) -> Self {
+        let retry = if down.retry == Retry::Never && down.is_local() { Retry::Answered } else { down.retry };
+        Self::Failed(DownCause { retry, ..down })
+    }
+
     fn of(about: &About, error: AwsError) -> Self {
         match error {
             AwsError::NoSuchSession(message) => Self::Ended(gone(&message)),
             denied @ AwsError::AccessDenied(_) => Self::Failed(about.call_failed(denied).with_next(
                 "ask for ssm:ResumeSession on your sessions; without it a lost channel costs the connections",
             )),
-            other => Self::Failed(about.call_failed(other)),
+            other => Self::failed(about.call_failed(other)),
         }
     }
 }
@@ -177,7 +184,7 @@ impl Connector {
     /// Gets a new websocket for a session whose own was lost. That something is heard on it is seen by the
     /// session's status.
     pub(super) async fn resume(&self, live: &Live) -> Result<StreamUrl, ResumeError> {
-        let api = self.api().await.map_err(ResumeError::Failed)?;
+        let api = self.api().await.map_err(ResumeError::failed)?;
         let about = self.about(api.as_ref()).at(&live.target);
         let resumed = self.noting_login(api.resume_session(&live.id).await);
         let grant = match resumed.map_err(|error| ResumeError::of(&about, error))? {
@@ -188,9 +195,9 @@ impl Connector {
         let url = if grant.stream_url.is_empty() {
             live.url.clone()
         } else {
-            stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::Failed)?
+            stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::failed)?
         };
-        let transport = self.websocket(api.as_ref(), &about, &url).await.map_err(ResumeError::Failed)?;
+        let transport = self.websocket(api.as_ref(), &about, &url).await.map_err(ResumeError::failed)?;
         live.session.attach(transport, grant.token);
         Ok(url)
     }

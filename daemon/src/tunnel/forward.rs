@@ -43,6 +43,8 @@ impl Gate {
 /// A session, and the connections that use it.
 #[derive(Debug, Clone)]
 pub(super) struct Carrier {
+    /// Tells one session of the tunnel from the next.
+    pub(super) number: u64,
     pub(super) session: Session,
     pub(super) users: TaskTracker,
 }
@@ -148,7 +150,7 @@ async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
         match (gate.admission, gate.carrier) {
             (Admission::Refuse, _) => return Err(Refused::Shut),
             (Admission::Wake, _) => shared.news.send(News::SessionWanted).await.map_err(|_| Refused::Shut)?,
-            (Admission::Pass, Some(Carrier { session, users })) => {
+            (Admission::Pass, Some(Carrier { session, users, .. })) => {
                 let user = users.token();
                 match session.open_stream().await {
                     Ok(stream) => return Ok(Admitted { stream, _user: user }),

@@ -49,7 +49,8 @@ pub(crate) struct Lifecycle {
     /// What it stays in views while one more try is made to get out of there.
     still: Option<TunnelState>,
     retry_at: Option<Instant>,
-    park_at: Option<Instant>,
+    /// Since when nobody has used the session, if there is one.
+    idle_since: Instant,
     actions: VecDeque<Action>,
     backoff: Backoff,
     streams: u32,
@@ -61,6 +62,8 @@ pub(crate) struct Lifecycle {
     flaps: u32,
     /// The remote has answered through this session.
     answered: bool,
+    /// Another session is being opened, to take the place of the one there is.
+    replacing: bool,
     /// Sessions in a row that were given up because it had not.
     in_vain: u32,
     probing: bool,
@@ -74,7 +77,7 @@ impl Lifecycle {
             cause: None,
             still: None,
             retry_at: None,
-            park_at: None,
+            idle_since: now,
             actions: VecDeque::new(),
             backoff: Backoff::new(seed),
             streams: 0,
@@ -82,6 +85,7 @@ impl Lifecycle {
             channel_since: now,
             flaps: 0,
             answered: false,
+            replacing: false,
             in_vain: 0,
             probing: false,
         }
@@ -94,7 +98,13 @@ impl Lifecycle {
 
     /// When to call [`Self::handle_timeout`].
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.retry_at, self.park_at].into_iter().flatten().min()
+        [self.retry_at, self.park_at()].into_iter().flatten().min()
+    }
+
+    /// Only a session can be parked: a tunnel that waits for one heals by itself.
+    fn park_at(&self) -> Option<Instant> {
+        let after = self.policy.park_after.filter(|_| self.phase.has_session() && self.streams == 0)?;
+        Some(self.idle_since + after)
     }
 
     /// What views show.
@@ -135,6 +145,7 @@ impl Lifecycle {
             }
             (TargetState::Up, Phase::Down | Phase::PortTaken) => {
                 self.backoff.reset();
+                self.in_vain = 0;
                 self.bind();
             }
             (TargetState::Up, Phase::Listening) if !self.policy.on_demand => self.start(),
@@ -159,14 +170,15 @@ impl Lifecycle {
             return;
         }
         if !impact.restarts() {
-            if phase.has_session() {
-                self.rearm_parking(now);
-            } else if phase == Phase::Listening && was_on_demand && !policy.on_demand {
+            // Whoever shortens it means from now on.
+            self.idle_since = now;
+            if phase == Phase::Listening && was_on_demand && !policy.on_demand {
                 self.start();
             }
             return;
         }
         self.backoff.reset();
+        self.in_vain = 0;
         if phase.has_session() || phase == Phase::Starting {
             self.forget_session();
             self.actions.push_back(Action::RetireSession);
@@ -207,24 +219,31 @@ impl Lifecycle {
             }
             (Event::Connection, Listening) => {
                 self.cause = None;
+                self.in_vain = 0;
                 self.start();
             }
             (Event::SessionUp, Starting) => {
-                self.session_since = now;
-                self.channel_since = now;
-                self.flaps = 0;
-                self.answered = false;
-                // A session that only replaces one is no use of the tunnel.
-                if self.park_at.is_none() {
-                    self.rearm_parking(now);
-                }
-                // It stays degraded until the new session is a better one.
-                let still = self.still.filter(|state| *state == TunnelState::Degraded);
-                self.enter(Probing, self.cause.clone().filter(|_| still.is_some()));
-                self.still = still;
-                self.probe();
+                self.session_up(now);
+                self.idle_since = now;
+                self.enter(Probing, None);
+            }
+            (Event::SessionUp, Degraded) if self.replacing => {
+                self.session_up(now);
+                // It stays degraded until the new session is a better one. That it only replaces one is no use of
+                // the tunnel, so it parks as the old one would have.
+                let cause = self.cause.take();
+                self.enter(Probing, cause);
+                self.still = Some(TunnelState::Degraded);
             }
             (Event::StartFailed(down), Starting) => self.start_failed(down, now),
+            // The session there is may still come to carry: a call that fails costs nothing.
+            (Event::StartFailed(_), Degraded) if self.replacing => {
+                self.replacing = false;
+                let cause = self.cause.take();
+                let pause = self.backoff.pause(Retry::Answered);
+                self.enter(Degraded, cause);
+                self.retry_at = Some(now + pause);
+            }
             (Event::ChannelLost(down), Probing | Ready | Degraded | Resuming) => self.channel_lost(down, now),
             (Event::Resumed, Resuming) => {
                 self.channel_since = now;
@@ -243,6 +262,7 @@ impl Lifecycle {
             },
             (Event::SessionEnded(down), phase) if phase.has_session() => self.session_ended(down, now),
             (Event::ProbePassed | Event::RemoteAnswered, Probing | Degraded | Ready) => {
+                self.stop_replacing();
                 self.probing = false;
                 self.answered = true;
                 self.in_vain = 0;
@@ -258,8 +278,9 @@ impl Lifecycle {
             }
             (Event::Streams(count), phase) => {
                 self.streams = count;
-                if phase.has_session() {
-                    self.rearm_parking(now);
+                self.idle_since = now;
+                if count > 0 && phase == Degraded && self.stop_replacing() {
+                    self.probe();
                 }
             }
             _ => {}
@@ -268,8 +289,7 @@ impl Lifecycle {
 
     /// A deadline of [`Self::poll_timeout`] has passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.park_at.is_some_and(|at| at <= now) {
-            self.park_at = None;
+        if self.park_at().is_some_and(|at| at <= now) {
             self.drop_session();
             let text = "no connection for a while; the next one opens a session";
             self.enter(Phase::Listening, Some(Cause::new(CauseKind::Parked, text)));
@@ -291,6 +311,10 @@ impl Lifecycle {
 
     fn start_failed(&mut self, down: DownCause, now: Instant) {
         match down.retry {
+            // Whoever logs in writes to the files of AWS, and a look may come in between.
+            Retry::Never if self.still == Some(TunnelState::NeedsLogin) && down.is_local() => {
+                self.wait(Phase::StartLogin, DownCause { retry: Retry::Login, ..down }, now);
+            }
             Retry::Never => self.enter(Phase::Failed, Some(down.cause)),
             Retry::Login => self.wait(Phase::StartLogin, down, now),
             Retry::Unreachable | Retry::Answered => self.wait(Phase::StartWait, down, now),
@@ -304,6 +328,8 @@ impl Lifecycle {
         }
         self.flaps += 1;
         self.probing = false;
+        // Resuming overtakes it.
+        self.replacing = false;
         if self.flaps == 1 {
             self.enter(Phase::Resuming, Some(down.cause));
             self.actions.push_back(Action::ResumeSession);
@@ -348,17 +374,34 @@ impl Lifecycle {
     }
 
     /// docs/protocol.md §6.4: the agent resolves the host once per session. Open connections are never
-    /// given up for that.
+    /// given up for that, nor is the session before there is another.
     fn look_again(&mut self, now: Instant) {
         let patience = RESOLVE_AGAIN * (1 << self.in_vain.min(RESOLVE_DOUBLINGS));
         if !self.policy.by_name || self.streams > 0 || now.duration_since(self.session_since) < patience {
             return self.probe();
         }
         self.in_vain += 1;
-        let park_at = self.park_at;
-        self.drop_session();
-        self.start();
-        self.park_at = park_at;
+        self.replacing = true;
+        self.actions.push_back(Action::StartSession);
+    }
+
+    /// The session there is has a use after all; says whether another was being opened.
+    fn stop_replacing(&mut self) -> bool {
+        let was_replacing = std::mem::take(&mut self.replacing);
+        if was_replacing {
+            self.actions.push_back(Action::ForgetStart);
+        }
+        was_replacing
+    }
+
+    fn session_up(&mut self, now: Instant) {
+        self.session_since = now;
+        self.channel_since = now;
+        self.flaps = 0;
+        self.answered = false;
+        self.replacing = false;
+        self.probing = false;
+        self.probe();
     }
 
     fn bind(&mut self) {
@@ -392,7 +435,7 @@ impl Lifecycle {
     }
 
     fn forget_session(&mut self) {
-        self.park_at = None;
+        self.replacing = false;
         self.probing = false;
         self.answered = false;
     }
@@ -408,13 +451,6 @@ impl Lifecycle {
         self.still = None;
         self.cause = cause;
         self.retry_at = None;
-    }
-
-    fn rearm_parking(&mut self, now: Instant) {
-        self.park_at = match self.policy.park_after {
-            Some(after) if self.streams == 0 => Some(now + after),
-            _ => None,
-        };
     }
 }
 

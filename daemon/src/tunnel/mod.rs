@@ -36,6 +36,7 @@ use std::time::Duration;
 use task::{Edits, TunnelTask};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tunnels_api::TargetState;
 
 pub(crate) use turns::Turns;
@@ -68,6 +69,8 @@ pub(crate) struct Surroundings {
     pub(crate) turns: Turns,
     /// How long open connections may go on when an edit of the configuration ends them.
     pub(crate) drain: Duration,
+    /// They may go on no longer: the daemon ends.
+    pub(crate) hurry: CancellationToken,
 }
 
 /// The way to a tunnel's task. Dropping it ends the task at once.

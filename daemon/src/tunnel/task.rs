@@ -82,6 +82,8 @@ pub(super) struct TunnelTask {
     hurry: CancellationToken,
     /// The attempts whose results count; older ones were overtaken.
     attempt: u64,
+    /// Sessions that the tunnel has had.
+    carrying: u64,
     probing: u64,
     binding: u64,
 }
@@ -92,6 +94,7 @@ impl TunnelTask {
         let (news_in, news) = mpsc::channel(NEWS_QUEUE);
         let gauges = Arc::new(Gauges::default());
         let (gate, gate_out) = watch::channel(Gate::closed(config.hold));
+        let hurry = around.hurry.child_token();
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
             connector: Connector::new(Arc::clone(&config), &around),
@@ -111,8 +114,9 @@ impl TunnelTask {
             live: None,
             session_status: None,
             running: JoinSet::new(),
-            hurry: CancellationToken::new(),
+            hurry,
             attempt: 0,
+            carrying: 0,
             probing: 0,
             binding: 0,
         }
@@ -260,7 +264,10 @@ impl TunnelTask {
             status.mark_changed();
         }
         self.session_status = Some(status);
-        self.live = Some(live);
+        self.carrying += 1;
+        if let Some(replaced) = self.live.replace(live) {
+            self.retire(replaced);
+        }
         self.keep_alive();
     }
 
@@ -288,14 +295,15 @@ impl TunnelTask {
         let hold = self.config.hold;
         self.gate.send_if_modified(|gate| {
             let same = (gate.admission, gate.ready, gate.hold) == (admission, ready, hold);
-            // The session can only change by way of a phase that does not pass.
-            if same && gate.carrier.is_some() == self.live.is_some() {
+            let carrying = self.live.as_ref().map(|_| self.carrying);
+            if same && gate.carrier.as_ref().map(|carrier| carrier.number) == carrying {
                 return false;
             }
-            let carrier = self
-                .live
-                .as_ref()
-                .map(|Live { session, users, .. }| Carrier { session: session.clone(), users: users.clone() });
+            let carrier = self.live.as_ref().map(|Live { session, users, .. }| Carrier {
+                number: self.carrying,
+                session: session.clone(),
+                users: users.clone(),
+            });
             *gate = Gate { admission, carrier, ready, hold };
             true
         });
@@ -306,9 +314,11 @@ impl TunnelTask {
         let Some(listener) = &mut self.listener else {
             return ready(()).boxed();
         };
-        let drained = listener.drain();
+        let (drained, hurry) = (listener.drain(), self.hurry.clone());
         async move {
-            if timeout(drain, drained).await.is_err() {
+            // Cancel-safe: neither has anything to lose.
+            let drained = timeout(drain, drained).map(|in_time| in_time.is_ok());
+            if hurry.run_until_cancelled(drained).await != Some(true) {
                 tracing::info!("connections are still open after the drain; they are reset");
             }
         }

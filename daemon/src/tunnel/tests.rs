@@ -37,6 +37,7 @@ impl World {
             state,
             turns: Turns::default(),
             drain: Duration::from_secs(5),
+            hurry: CancellationToken::new(),
         };
         Self { handle: TunnelHandle::spawn(config, around), aws, board, port, _folder: folder }
     }

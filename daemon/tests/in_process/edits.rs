@@ -215,6 +215,47 @@ async fn tunnels_that_swap_names_or_ports_in_one_edit_do_not_stand_in_each_other
     }
 }
 
+/// On several threads, where what is told to end has not ended when the next thing begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_port_may_change_to_an_address_that_overlaps_with_the_last() {
+    let (local, remote) = (free_port().await, an_echo().await);
+    let forms = [format!("{}", local.port()), format!("\"{local}\""), format!("\"0.0.0.0:{}\"", local.port())];
+    let file = |form: &str| {
+        let File(mut tunnels) = File::default().with("a", local, remote, "");
+        tunnels[0].1 = tunnels[0].1.replace(&format!("\"{local}\""), form);
+        File(tunnels)
+    };
+    let world = world(&file(&forms[0]), Duration::ZERO).await;
+    let mut events = world.daemon.subscribe().events;
+    for form in forms.iter().cycle().skip(1).take(6) {
+        edit(&world, &file(form)).await;
+        // Answered when each tunnel has taken its own change over.
+        world.daemon.reload().await.unwrap();
+        ready(&world, "a").await;
+        echoes(&mut connect(local).await, b"there").await;
+    }
+    while let Ok(event) = events.try_recv() {
+        if let DaemonEvent::TunnelChanged { tunnel } = event {
+            assert_ne!(tunnel.state, TunnelState::Failed, "{tunnel:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_the_daemon_has_its_own_time_for_what_an_edit_has_removed() {
+    let (local, remote) = (free_port().await, an_echo().await);
+    let file = File::default().with("a", local, remote, "");
+    let world = world(&file, PATIENCE * 10).await;
+    let mut app = connect(local).await;
+    echoes(&mut app, b"before").await;
+    edit(&world, &file.without("a")).await;
+    echoes(&mut app, b"still").await;
+    world.daemon.stop(Some(Duration::ZERO)).await.unwrap();
+    let (sim, _folder) = world.stop().await;
+    assert!(sim.sessions().sessions.iter().all(|session| session.ended.is_some()));
+    reset(app).await;
+}
+
 #[tokio::test]
 async fn what_an_added_tunnel_does_depends_on_what_it_says_and_what_was_wanted() {
     let (remote, a) = (an_echo().await, free_port().await);
@@ -227,6 +268,13 @@ async fn what_an_added_tunnel_does_depends_on_what_it_says_and_what_was_wanted()
         .with("on", free_port().await, remote, "");
     edit(&world, &with).await;
     ready(&world, "on").await;
+    let remembered = || std::fs::read_to_string(world.state_file()).unwrap_or_default();
+    let written = async {
+        while !remembered().replace(' ', "").contains("\"on\":\"up\"") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, written).await.unwrap_or_else(|_| panic!("{}", remembered()));
     for name in ["off", "guarded"] {
         assert_eq!(world.daemon.tunnel(name).unwrap().wanted, TargetState::Down, "{name}");
     }

@@ -6,6 +6,7 @@ use crate::aws::fake::FakeAws;
 use crate::status::StatusBoard;
 use crate::tunnel::Turns;
 use std::path::Path;
+use tokio_util::sync::CancellationToken;
 use tunnels_api::Timestamp;
 
 fn tunnel(keys: &str) -> Arc<TunnelConfig> {
@@ -22,6 +23,7 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
         state,
         turns: Turns::default(),
         drain: Duration::ZERO,
+        hurry: CancellationToken::new(),
     };
     (Connector::new(tunnel(keys), &around), folder)
 }

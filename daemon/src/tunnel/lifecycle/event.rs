@@ -72,8 +72,10 @@ pub(crate) enum Action {
     Unbind,
     /// Release it; its connections have some time to end.
     RetireListener,
-    /// Open a session.
+    /// Open a session; it takes the place of one that there is.
     StartSession,
+    /// Forget the session that is being opened to replace the one there is.
+    ForgetStart,
     /// Resume the session there is.
     ResumeSession,
     /// Terminate the session there is, or the one that is being opened.

@@ -52,6 +52,7 @@ impl TunnelTask {
                 let start = async move { Done::Started(number, connector.start().await) };
                 self.spawn(start, Done::Started(number, Err(broken())));
             }
+            Action::ForgetStart => self.attempt += 1,
             Action::ResumeSession => {
                 self.attempt += 1;
                 let number = self.attempt;
@@ -68,8 +69,7 @@ impl TunnelTask {
             }
             Action::RetireSession => {
                 if let Some(live) = self.let_go() {
-                    let retired = live.retire(self.patience()).map(|()| Done::Ended);
-                    self.spawn(retired, Done::Ended);
+                    self.retire(live);
                 }
             }
             Action::Probe => {
@@ -103,6 +103,12 @@ impl TunnelTask {
         self.session_status = None;
         self.gauges.set_rtt_source(None);
         self.live.take()
+    }
+
+    /// Ends a session once its connections have had some time to end.
+    pub(super) fn retire(&mut self, live: Live) {
+        let retired = live.retire(self.patience()).map(|()| Done::Ended);
+        self.spawn(retired, Done::Ended);
     }
 
     pub(super) fn end(&mut self, live: Live) {

@@ -31,3 +31,26 @@ fn parked_after_the_last_connection_and_woken_by_the_next() {
     machine.handle_event(Event::Connection, park);
     assert_eq!(actions(&mut machine), [Action::StartSession]);
 }
+
+#[test]
+fn only_a_session_that_nobody_uses_is_parked() {
+    let far = Duration::from_hours(100);
+    let now = Instant::now();
+    for phase in ALL {
+        let mut machine = at(phase, EAGER, now);
+        machine.retry_at = None;
+        machine.handle_timeout(now + far);
+        let parks = phase.has_session();
+        assert_eq!(machine.phase, if parks { Phase::Listening } else { phase }, "{phase:?}");
+        assert_eq!(actions(&mut machine).contains(&Action::EndSession), parks, "{phase:?}");
+
+        // Not while somebody does, however the session came to be.
+        let mut machine = at(phase, EAGER, now);
+        machine.retry_at = None;
+        machine.handle_event(Event::Streams(1), now);
+        machine.handle_event(Event::SessionUp, now);
+        let phase = machine.phase;
+        machine.handle_timeout(now + far);
+        assert_eq!(machine.phase, phase);
+    }
+}

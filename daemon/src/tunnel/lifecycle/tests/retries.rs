@@ -135,6 +135,71 @@ fn a_remote_that_stays_dead_costs_one_new_session_then_probes() {
     }
 }
 
+/// A degraded machine that has just asked for a session beside the one it has.
+fn replacing(mut now: Instant) -> (Lifecycle, Instant) {
+    let mut machine = Lifecycle::new(Policy { by_name: true, ..EAGER }, 1, now);
+    machine.handle_target(TargetState::Up);
+    machine.handle_event(Event::Bound, now);
+    machine.handle_event(Event::SessionUp, now);
+    loop {
+        machine.handle_event(Event::ProbeFailed(network()), now);
+        actions(&mut machine);
+        now = machine.retry_at().expect("a next look");
+        machine.handle_timeout(now);
+        if machine.replacing {
+            assert_eq!(actions(&mut machine), [Action::StartSession]);
+            return (machine, now);
+        }
+    }
+}
+
+#[test]
+fn the_session_there_is_stays_until_there_is_another() {
+    // The remote is back before the other session is: that one is not needed any more.
+    let (mut machine, now) = replacing(Instant::now());
+    machine.handle_event(Event::RemoteAnswered, now);
+    assert_eq!((machine.state(), actions(&mut machine)), (TunnelState::Ready, vec![Action::ForgetStart]));
+    machine.handle_event(Event::SessionUp, now);
+    assert_eq!((machine.state(), actions(&mut machine)), (TunnelState::Ready, vec![]));
+
+    // A connection is worth more; the probe goes on beside it.
+    let (mut machine, now) = replacing(Instant::now());
+    machine.handle_event(Event::Streams(1), now);
+    assert_eq!(actions(&mut machine), [Action::ForgetStart, Action::Probe]);
+
+    // No other session is to be had, whatever the reason: it stays as it was, and is tried again.
+    for retry in [Retry::Login, Retry::Never, Retry::Unreachable] {
+        let (mut machine, now) = replacing(Instant::now());
+        let cause = machine.cause().cloned();
+        machine.handle_event(Event::StartFailed(down(CauseKind::Credentials, retry)), now);
+        assert_eq!((machine.state(), machine.cause().cloned()), (TunnelState::Degraded, cause));
+        assert_eq!(actions(&mut machine), []);
+        assert!(machine.retry_at().is_some_and(|at| at > now));
+        machine.handle_event(Event::RemoteAnswered, now);
+        assert_eq!(machine.state(), TunnelState::Ready);
+    }
+
+    // Its end ends the wish for another as well.
+    let (mut machine, now) = replacing(Instant::now());
+    machine.handle_target(TargetState::Down);
+    assert_eq!(actions(&mut machine), [Action::EndSession, Action::Unbind]);
+    machine.handle_event(Event::SessionUp, now);
+    assert_eq!(machine.state(), TunnelState::Down);
+}
+
+#[test]
+fn a_login_that_is_being_written_is_waited_for() {
+    let now = Instant::now();
+    for (kind, state) in
+        [(CauseKind::NoProfile, TunnelState::NeedsLogin), (CauseKind::AccessDenied, TunnelState::Failed)]
+    {
+        let mut machine = at(Phase::StartLogin, EAGER, now);
+        machine.handle_timeout(now);
+        machine.handle_event(Event::StartFailed(down(kind, Retry::Never)), now);
+        assert_eq!(machine.state(), state, "{kind:?}");
+    }
+}
+
 #[test]
 fn a_remote_that_may_have_moved_is_looked_up_by_ever_fewer_new_sessions_until_the_tunnel_parks() {
     let began = Instant::now();
@@ -153,7 +218,7 @@ fn a_remote_that_may_have_moved_is_looked_up_by_ever_fewer_new_sessions_until_th
         machine.handle_timeout(now);
         let todo = actions(&mut machine);
         if todo.contains(&Action::StartSession) {
-            assert_eq!(todo, [Action::EndSession, Action::StartSession]);
+            assert_eq!(todo, [Action::StartSession], "beside the one there is");
             sessions.push(now);
             assert_eq!(machine.state(), TunnelState::Degraded, "that is no news");
             machine.handle_event(Event::SessionUp, now);

@@ -84,9 +84,13 @@ impl Instance {
             strangers: LogLimit::new(1, STRANGERS),
         };
         let router = routes::router(daemon, shutdown.clone());
-        let ended = shutdown.clone();
-        let serving =
-            axum::serve(listener, router).with_graceful_shutdown(async move { ended.cancelled().await }).into_future();
+        let (ended, socket) = (shutdown.clone(), self.socket.clone());
+        let last = async move {
+            ended.cancelled().await;
+            // Before the listener closes: whoever finds nobody there finds no socket either.
+            remove(&socket);
+        };
+        let serving = axum::serve(listener, router).with_graceful_shutdown(last).into_future();
         tokio::select! {
             served = serving => served,
             () = async { shutdown.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
@@ -96,9 +100,17 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.socket) {
-            debug!(socket = %self.socket.display(), %error, "could not remove the socket");
+        // We hold the lock, so a socket that is there is ours.
+        remove(&self.socket);
+    }
+}
+
+fn remove(socket: &Path) {
+    match fs::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            debug!(socket = %socket.display(), %error, "could not remove the socket");
         }
+        _ => {}
     }
 }
 

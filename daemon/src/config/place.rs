@@ -14,7 +14,9 @@ pub(crate) struct SourceFile {
 
 impl SourceFile {
     pub(crate) fn new(path: PathBuf, text: String) -> Self {
-        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        // All of them: the parser passes over one more, and its places are then not ours.
+        let bare = text.trim_start_matches('\u{feff}');
+        let text = if bare.len() < text.len() { bare.to_owned() } else { text };
         Self { path, text }
     }
 }
@@ -80,6 +82,7 @@ mod tests {
             ("\tx = 1", "x", (1, 2)),
             ("ä = \"ö\" # ü x", "x", (1, 13)),
             ("\u{feff}a = 1", "a", (1, 1)),
+            ("\u{feff}\u{feff}a = 1", "a", (1, 1)),
         ] {
             let start = text.trim_start_matches('\u{feff}').find(needle).unwrap();
             assert_eq!(at(text, start..start + 1).line_column(), expected, "{text:?}");

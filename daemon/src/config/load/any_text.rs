@@ -42,7 +42,8 @@ proptest! {
 
     #[test]
     fn any_text_is_a_configuration_or_a_report(text in nearly_toml()) {
-        let is_toml = toml::de::DeTable::parse(&text).is_ok();
+        // Tools that write marks of the byte order may have written several.
+        let is_toml = toml::de::DeTable::parse(text.trim_start_matches('\u{feff}')).is_ok();
         match parse_with(Path::new("config.toml"), &text, &|_| None) {
             Ok(_) => prop_assert!(is_toml, "accepted although it is no TOML"),
             Err(errors) => {

@@ -35,13 +35,13 @@ impl Supervisor {
     }
 
     /// Applies an edit by its differences; tunnels that it does not touch do not notice. What is answered is
-    /// true once the future is ready: each tunnel takes its own change over.
+    /// true once the future is ready: each tunnel takes its own change over. That of an earlier edit counts: who
+    /// asks for what the watcher has just seen finds no difference any more.
     pub(crate) fn apply(
         &mut self,
         next: Config,
         read: Timestamp,
     ) -> (Reloaded, impl Future<Output = ()> + Send + use<>) {
-        let mut taking_over = Vec::new();
         while self.leaving.try_join_next().is_some() {}
         let mut done = Reloaded::default();
         for change in diff(&self.config, &next) {
@@ -69,7 +69,7 @@ impl Supervisor {
                     if impact.restarts() && handle.wanted() == TargetState::Up {
                         done.restarted.push(tunnel.name.clone());
                     }
-                    taking_over.push(handle.reconfigure(tunnel));
+                    handle.reconfigure(tunnel);
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Supervisor {
         let order: Vec<&str> = self.config.tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
         self.tunnels.sort_by_key(|handle| order.iter().position(|name| *name == handle.config().name));
         self.around.board.config_loaded(&order, read);
-        (done, join_all(taking_over).map(drop))
+        (done, join_all(self.tunnels.iter().map(TunnelHandle::up_to_date)).map(drop))
     }
 
     fn add(&mut self, tunnel: TunnelConfig, wanted: TargetState) {

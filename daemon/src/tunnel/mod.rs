@@ -104,12 +104,15 @@ impl TunnelHandle {
     }
 
     /// Makes it run with another configuration of the same name. What does not depend on the changed keys
-    /// goes on. The future is ready when the tunnel has taken it over, or a later one, and its entry on the board
-    /// shows that.
-    pub(crate) fn reconfigure(&self, config: TunnelConfig) -> impl Future<Output = ()> + Send + use<> {
+    /// goes on.
+    pub(crate) fn reconfigure(&self, config: TunnelConfig) {
         warn_if_exposed(&config);
-        let config = Arc::new(config);
-        self.config.send_replace(Arc::clone(&config));
+        self.config.send_replace(Arc::new(config));
+    }
+
+    /// Ready when the tunnel has taken over the last configuration it was given, and its entry on the board shows
+    /// that.
+    pub(crate) fn up_to_date(&self) -> impl Future<Output = ()> + Send + use<> {
         let (mut in_force, latest) = (self.in_force.clone(), self.config.subscribe());
         // An error is a task that has ended, which takes over nothing more.
         async move { drop(in_force.wait_for(|now| Arc::ptr_eq(now, &latest.borrow())).await) }

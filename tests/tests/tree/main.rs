@@ -1,6 +1,6 @@
 //! What ARCHITECTURE.md and the documents promise about the tree itself, checked on its files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -118,4 +118,27 @@ fn every_cited_section_of_the_protocol_exists() {
             assert!(sections.contains(&cited), "{} cites §{cited}, which does not exist", path.display());
         }
     }
+}
+
+#[test]
+fn every_test_that_the_fault_tables_name_exists() {
+    let document = fs::read_to_string(root().join("docs/reliability.md")).expect("the document on faults");
+    let defined: BTreeSet<String> = files(&root(), "rs")
+        .iter()
+        .flat_map(|path| {
+            let text = fs::read_to_string(path).expect("a readable file");
+            let names = text.lines().filter_map(|line| line.split_once("fn ")?.1.split_once('(')).map(|(name, _)| name);
+            names.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut named = 0;
+    for row in document.lines().filter(|line| line.starts_with("| ")) {
+        let last = row.trim_end_matches(" |").rsplit('|').next().unwrap_or_default();
+        for test in last.split('`').skip(1).step_by(2).filter(|text| text.contains('_')) {
+            let name = test.rsplit("::").next().unwrap_or(test);
+            assert!(defined.contains(name), "docs/reliability.md names the test {test}, which does not exist");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "only {named} tests found in the tables: are they still tables?");
 }

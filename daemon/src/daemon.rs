@@ -15,7 +15,7 @@ use crate::log_buffer::LogBuffer;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
-use crate::tunnel::{Surroundings, Turns};
+use crate::tunnel::{Nudges, Surroundings, Turns};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use std::io;
@@ -122,6 +122,7 @@ impl Daemon {
                 board,
                 state,
                 turns: Turns::default(),
+                nudges: Nudges::new(),
                 drain: options.drain,
                 hurry: CancellationToken::new(),
             },

@@ -55,6 +55,11 @@ impl Backoff {
         self.jitter(pause)
     }
 
+    /// Some moment within `spread`.
+    pub(crate) fn within(&mut self, spread: Duration) -> Duration {
+        spread.mul_f64(self.random.f64())
+    }
+
     /// Between half of `pause` and all of it.
     fn jitter(&mut self, pause: Duration) -> Duration {
         pause / 2 + (pause / 2).mul_f64(self.random.f64())

@@ -65,6 +65,12 @@ impl ResumeError {
         Self::Failed(DownCause { retry, ..down })
     }
 
+    pub(super) fn retry(&self) -> Retry {
+        match self {
+            Self::Ended(down) | Self::Failed(down) => down.retry,
+        }
+    }
+
     fn of(about: &About, error: AwsError) -> Self {
         match error {
             AwsError::NoSuchSession(message) => Self::Ended(gone(&message)),

@@ -22,6 +22,7 @@ pub(crate) use event::{Action, Admission, Event, Policy};
 
 use super::backoff::Backoff;
 use super::cause::{DownCause, Retry};
+use super::nudge::Nudge;
 use crate::config::Impact;
 use phase::Phase;
 use std::collections::VecDeque;
@@ -30,6 +31,10 @@ use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
 
 /// A taken port is looked at again this often: its holder is usually about to be stopped by hand.
 const PORT_RETRY: Duration = Duration::from_secs(5);
+/// After news that concern all tunnels, each tries within this time.
+const NUDGED_SPREAD: Duration = Duration::from_millis(500);
+/// The same after an outage of an endpoint, which all of them want to use again.
+const REACHED_SPREAD: Duration = Duration::from_secs(2);
 /// A session that lived this long was a good one: its end is a new incident, not the last one going on.
 const SESSION_STABLE: Duration = Duration::from_secs(10);
 /// The same for a websocket within a session; resuming is cheap, so it is trusted sooner.
@@ -285,6 +290,18 @@ impl Lifecycle {
             }
             _ => {}
         }
+    }
+
+    /// Something has changed that many tunnels wait for. Each tries within its own moment.
+    pub(crate) fn handle_nudge(&mut self, nudge: &Nudge, now: Instant) {
+        let spread = match (nudge, self.phase) {
+            (Nudge::Reached(_), Phase::StartWait | Phase::ResumeWait) => REACHED_SPREAD,
+            (Nudge::Network | Nudge::Woke, Phase::StartWait | Phase::ResumeWait)
+            | (Nudge::Login | Nudge::Network | Nudge::Woke, Phase::StartLogin | Phase::ResumeLogin) => NUDGED_SPREAD,
+            _ => return,
+        };
+        let soon = now + self.backoff.within(spread);
+        self.retry_at = self.retry_at.map(|at| at.min(soon));
     }
 
     /// A deadline of [`Self::poll_timeout`] has passed.

@@ -18,6 +18,7 @@ mod lifecycle;
 mod listener;
 mod local_peer;
 mod local_stream;
+mod nudge;
 mod probe;
 mod publisher;
 mod relay;
@@ -39,6 +40,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::TargetState;
 
+pub(crate) use nudge::Nudges;
 pub(crate) use turns::Turns;
 
 /// The supervisor sends a command per user's wish and waits for none; a tunnel takes them at once, so more
@@ -67,6 +69,7 @@ pub(crate) struct Surroundings {
     pub(crate) board: StatusBoard,
     pub(crate) state: StateFile,
     pub(crate) turns: Turns,
+    pub(crate) nudges: Nudges,
     /// How long open connections may go on when an edit of the configuration ends them.
     pub(crate) drain: Duration,
     /// They may go on no longer: the daemon ends.

@@ -8,11 +8,12 @@
 mod edits;
 mod perform;
 
-use super::cause::{About, DownCause};
+use super::cause::{About, DownCause, Retry};
 use super::connect::{self, Connector, Live, ResumeError};
 use super::forward::{Carrier, Gate, News, Shared};
 use super::lifecycle::{Event, Lifecycle, Policy};
 use super::listener::Listener;
+use super::nudge::{Endpoint, Nudge, Nudged};
 use super::publisher::Publisher;
 use super::{Surroundings, TunnelCommand};
 use crate::clock;
@@ -72,6 +73,7 @@ pub(super) struct TunnelTask {
     wanted: TargetState,
     commands: mpsc::Receiver<TunnelCommand>,
     news: mpsc::Receiver<News>,
+    nudged: Nudged,
     gate: watch::Sender<Gate>,
     shared: Shared,
     listener: Option<Listener>,
@@ -95,6 +97,7 @@ impl TunnelTask {
         let gauges = Arc::new(Gauges::default());
         let (gate, gate_out) = watch::channel(Gate::closed(config.hold));
         let hurry = around.hurry.child_token();
+        let nudged = around.nudges.subscribe();
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
             connector: Connector::new(Arc::clone(&config), &around),
@@ -109,6 +112,7 @@ impl TunnelTask {
             gauges,
             commands,
             news,
+            nudged,
             gate,
             listener: None,
             live: None,
@@ -139,6 +143,7 @@ impl TunnelTask {
                 },
                 Ok(()) = self.edits.edits.changed(), if draining.is_none() => self.reconfigure(),
                 Some(news) = self.news.recv() => self.connection_news(news),
+                nudge = self.nudged.next() => self.nudge(&nudge),
                 // An error would be a task that was cancelled, which none is, or a panic, which is caught.
                 Some(Ok(done)) = self.running.join_next() => self.done(done),
                 status = changed(&mut self.session_status) => self.session_changed(status),
@@ -215,6 +220,11 @@ impl TunnelTask {
 
     fn done(&mut self, done: Done) {
         let now = clock::now();
+        match &done {
+            Done::Started(_, result) => self.note_reach(result.as_ref().err().map(|down| down.retry)),
+            Done::Resumed(_, result) => self.note_reach(result.as_ref().err().map(ResumeError::retry)),
+            Done::Probed(..) | Done::Bound(..) | Done::Ended => {}
+        }
         match done {
             Done::Started(number, Ok(live)) if number == self.attempt => {
                 tracing::info!(session = %live.id, target = %live.target, "session open");
@@ -251,6 +261,26 @@ impl TunnelTask {
             },
             // Overtaken, or nothing to tell.
             Done::Started(..) | Done::Resumed(..) | Done::Probed(..) | Done::Bound(..) | Done::Ended => {}
+        }
+    }
+
+    fn nudge(&mut self, nudge: &Nudge) {
+        if let Nudge::Reached(endpoint) = nudge
+            && *endpoint != Endpoint::of(&self.config.scope)
+        {
+            return;
+        }
+        self.lifecycle.handle_nudge(nudge, clock::now());
+    }
+
+    /// Tells the other tunnels of the endpoint when an outage of it is over.
+    fn note_reach(&self, retry: Option<Retry>) {
+        let endpoint = Endpoint::of(&self.config.scope);
+        match retry {
+            Some(Retry::Unreachable) => self.around.nudges.not_reached(&endpoint),
+            // What is wrong with credentials may have been found without a call.
+            Some(Retry::Login | Retry::Never) => {}
+            Some(Retry::Answered) | None => self.around.nudges.reached(&endpoint),
         }
     }
 

@@ -36,6 +36,7 @@ impl World {
             board: board.clone(),
             state,
             turns: Turns::default(),
+            nudges: Nudges::new(),
             drain: Duration::from_secs(5),
             hurry: CancellationToken::new(),
         };

@@ -4,7 +4,7 @@ use super::*;
 use crate::aws::Instance;
 use crate::aws::fake::FakeAws;
 use crate::status::StatusBoard;
-use crate::tunnel::Turns;
+use crate::tunnel::{Nudges, Turns};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::Timestamp;
@@ -22,6 +22,7 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
         board: StatusBoard::new(Timestamp::UNIX_EPOCH),
         state,
         turns: Turns::default(),
+        nudges: Nudges::new(),
         drain: Duration::ZERO,
         hurry: CancellationToken::new(),
     };

@@ -3,6 +3,7 @@
 use super::*;
 
 mod edits;
+mod nudges;
 mod parking;
 mod retries;
 mod tables;

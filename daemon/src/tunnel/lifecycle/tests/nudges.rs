@@ -1,0 +1,39 @@
+//! News that concern many tunnels: who tries at once, and who is left alone.
+
+use super::*;
+
+fn waiting(phase: Phase, now: Instant) -> Lifecycle {
+    let mut machine = at(phase, EAGER, now);
+    machine.retry_at = Some(now + Duration::from_secs(30));
+    machine
+}
+
+#[test]
+fn who_waits_tries_within_its_own_moment() {
+    use Phase::{ResumeLogin, ResumeWait, StartLogin, StartWait};
+    let now = Instant::now();
+    let reached = Nudge::Reached(super::super::super::nudge::Endpoint::of(&crate::aws::AwsScope::default()));
+    let cases: [(&Nudge, &[Phase], Duration); 4] = [
+        (&Nudge::Login, &[StartLogin, ResumeLogin], NUDGED_SPREAD),
+        (&reached, &[StartWait, ResumeWait], REACHED_SPREAD),
+        (&Nudge::Network, &[StartWait, ResumeWait, StartLogin, ResumeLogin], NUDGED_SPREAD),
+        (&Nudge::Woke, &[StartWait, ResumeWait, StartLogin, ResumeLogin], NUDGED_SPREAD),
+    ];
+    for (nudge, helped, spread) in cases {
+        for phase in ALL {
+            let mut machine = waiting(phase, now);
+            machine.handle_nudge(nudge, now);
+            let at = machine.retry_at.unwrap();
+            assert_eq!(at <= now + spread, helped.contains(&phase), "{nudge:?} {phase:?}");
+        }
+    }
+}
+
+#[test]
+fn a_try_that_is_due_sooner_is_not_put_off() {
+    let now = Instant::now();
+    let mut machine = waiting(Phase::StartWait, now);
+    machine.retry_at = Some(now);
+    machine.handle_nudge(&Nudge::Woke, now);
+    assert_eq!(machine.retry_at, Some(now));
+}

@@ -74,9 +74,17 @@ pub struct Config {
     /// smux keep-alive interval; `None` sends none, so that an idle policy counts (§7.2). Agents up to 3.1.1511.0 close a
     /// session without it, so they get one every 10 s whatever this says (§5.4).
     pub keep_alive: Option<Duration>,
-    /// After a reconnect, how long the other side may stay silent before the session is given up (§7.6). An agent takes up
-    /// to two minutes to find that its own websocket is dead (§2.5).
-    pub resume_patience: Duration,
+    /// How long something may stay unacknowledged on an open websocket, with nothing new heard, before the session is suspect
+    /// (§7.6). A healthy path takes a round trip.
+    pub suspect_after: Duration,
+    /// Client: how long after the last traffic a session with open streams is asked, once, whether it is still there.
+    pub ask_after: Duration,
+    /// How long the other side may keep silent in this way before the session is given up, added up over websockets until
+    /// life shows. An agent takes up to two minutes to find that its own websocket is dead (§2.5).
+    pub patience: Duration,
+    /// Bytes sent into open streams, and not answered, from which a target that does not read may be what makes the agent
+    /// silent: smux's bucket (§10.3). Then patience has no end.
+    pub stall_explains: usize,
 }
 
 /// Interval of the keep-alive that old agents, and the agent with old clients, insist on (`docs/protocol.md` §6.2).
@@ -108,7 +116,10 @@ impl Default for Config {
             completion_lag: Duration::ZERO,
             pause_limit: Duration::from_secs(3),
             keep_alive: None,
-            resume_patience: Duration::from_mins(2),
+            suspect_after: Duration::from_secs(5),
+            ask_after: Duration::from_secs(5),
+            patience: Duration::from_mins(2),
+            stall_explains: 4 << 20,
         }
     }
 }
@@ -132,8 +143,9 @@ impl Config {
             reack_on_resume: 0,
             // Longer, and the official client, which speaks 2–5 ms after completion without waiting, would not get through.
             completion_lag: Duration::from_millis(1),
-            // It never gives up by itself (§7.4).
-            resume_patience: Duration::from_hours(24),
+            // It neither suspects nor gives up by itself (§7.4).
+            suspect_after: Duration::from_hours(24),
+            patience: Duration::from_hours(24),
             ..Self::default()
         }
     }
@@ -145,7 +157,8 @@ impl Config {
             max_in_flight_bytes: 4 << 20,
             max_streams: 1024,
             handshake_timeout: Duration::from_secs(15),
-            resume_patience: Duration::from_hours(24),
+            suspect_after: Duration::from_hours(24),
+            patience: Duration::from_hours(24),
             ..Self::default()
         }
     }

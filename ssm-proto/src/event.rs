@@ -103,8 +103,11 @@ pub enum Event {
     },
     /// Data may flow, for the first time.
     Established,
-    /// After a new websocket something of the other side was heard again.
+    /// Something of the other side was heard again, after a new websocket or a suspicion.
     Resumed,
+    /// What was sent on this websocket has been unacknowledged for [`Config::suspect_after`](crate::Config::suspect_after), and
+    /// nothing new was heard. Once for each websocket, unless life shows between.
+    Suspect,
     /// Agent: a stream waits in `accept_stream`.
     StreamOpened(StreamId),
     /// `read` has something new: data, end or error.
@@ -158,8 +161,8 @@ pub enum CloseReason {
     /// The other side broke the multiplexer's rules.
     #[error("the other side broke the protocol: {0}")]
     ProtocolViolation(#[from] crate::smux::FrameError),
-    /// Resumed, but nothing was ever heard: the agent's session is gone.
-    #[error("the agent did not answer for {0} s after the session was resumed")]
+    /// Nothing was heard for so many seconds with a websocket open: the agent's session is gone.
+    #[error("the agent did not answer for {0} s, although AWS's gateway could be reached")]
     Unresponsive(u64),
 }
 

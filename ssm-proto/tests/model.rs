@@ -40,7 +40,7 @@ impl Model {
         let client = Config {
             max_payload: *rng.choice(&[64, 1024, 16 << 10]).unwrap(),
             // One side may stay away for long here, which is not what this run is about.
-            resume_patience: Duration::from_hours(24),
+            patience: Duration::from_hours(24),
             ..Config::default()
         };
         let link = LinkConfig {

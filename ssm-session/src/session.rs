@@ -45,6 +45,11 @@ pub enum SessionStatus {
     },
     /// Another transport is attached, but nothing was heard on it yet.
     Resuming,
+    /// The transport is open, but something sent on it has been unacknowledged for
+    /// [`Config::suspect_after`](ssm_proto::Config::suspect_after) and nothing was heard: the other side may be gone. Comes once
+    /// for each transport, also where a target that does not read may be the reason. Any sign of life makes it `Established`
+    /// again; without one, and without such a reason, [`Config::patience`](ssm_proto::Config::patience) ends the session.
+    Suspect,
     /// Over for good.
     Closed(CloseReason),
 }

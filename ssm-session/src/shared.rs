@@ -164,6 +164,7 @@ impl Shared {
                     state.agent = Some(AgentIdentity { version: agent_version, customer_message });
                 }
                 Event::Established | Event::Resumed => self.set_status(SessionStatus::Established),
+                Event::Suspect => self.set_status(SessionStatus::Suspect),
                 Event::TerminateRequested => state.terminate_requested = true,
                 Event::Closed(reason) => self.end(state, reason, wakers),
                 // Streams wait in `accept_stream`; the acknowledged end follows as `Closed`.

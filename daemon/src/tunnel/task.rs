@@ -309,7 +309,7 @@ impl TunnelTask {
                 Event::ChannelLost(connect::channel_lost(reason.as_ref()))
             }
             SessionStatus::Closed(reason) => Event::SessionEnded(self.about().closed(&reason)),
-            SessionStatus::Opening | SessionStatus::Resuming => return,
+            SessionStatus::Opening | SessionStatus::Resuming | SessionStatus::Suspect => return,
         };
         self.lifecycle.handle_event(event, clock::now());
     }

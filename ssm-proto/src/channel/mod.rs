@@ -71,10 +71,12 @@ impl DataChannel {
 
     // ---- in ----
 
-    /// Takes a stream message of the other side; what is in order now comes from [`DataChannel::next_payload`].
-    pub(crate) fn handle_stream_message(&mut self, message: ClientMessage, now: Instant) {
+    /// Takes a stream message of the other side; what is in order now comes from [`DataChannel::next_payload`]. Whether it is
+    /// new.
+    pub(crate) fn handle_stream_message(&mut self, message: ClientMessage, now: Instant) -> bool {
         let owed = AckOwed { sequence: message.sequence, id: message.id };
-        match self.recv.receive(message.sequence, message.payload_type, message.payload) {
+        let receipt = self.recv.receive(message.sequence, message.payload_type, message.payload);
+        match receipt {
             Receipt::Accepted => {
                 self.counters.messages_in += 1;
                 self.acks_owed.push_back(owed);
@@ -93,6 +95,7 @@ impl DataChannel {
             }
             Receipt::Refused => self.counters.refused += 1,
         }
+        receipt == Receipt::Accepted
     }
 
     /// A duplicate says that its acknowledgement was lost, and so were probably those behind it: the other side's

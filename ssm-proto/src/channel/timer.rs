@@ -15,12 +15,25 @@ pub(crate) enum Timer {
     Pause,
     /// The next smux NOP is due.
     KeepAlive,
-    /// A resumed session must have shown life.
+    /// What is unacknowledged makes the session suspect.
+    Suspicion,
+    /// A silent session is given up.
     Patience,
+    /// After traffic it has been quiet for long enough to ask.
+    Question,
 }
 
 impl Timer {
-    const ALL: [Self; 6] = [Self::Handshake, Self::Settle, Self::Pace, Self::Pause, Self::KeepAlive, Self::Patience];
+    const ALL: [Self; 8] = [
+        Self::Handshake,
+        Self::Settle,
+        Self::Pace,
+        Self::Pause,
+        Self::KeepAlive,
+        Self::Suspicion,
+        Self::Patience,
+        Self::Question,
+    ];
 }
 
 #[derive(Debug, Default)]

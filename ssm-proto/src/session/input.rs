@@ -49,7 +49,9 @@ impl PortSession {
             // §4.8: an agent acknowledges and discards what comes before it is ready.
             (Side::Agent, PayloadType::OUTPUT) if !self.is_done() || self.discard_until.is_some_and(|at| now < at) => {}
             (_, PayloadType::OUTPUT) => {
-                if let Err(error) = self.mux.handle_bytes(payload) {
+                // What answers while nothing of ours is on its way was most likely sent by somebody who has read it all.
+                let caught_up = self.channel.send.messages_in_flight() == 0;
+                if let Err(error) = self.mux.handle_bytes(payload, caught_up) {
                     self.close(CloseReason::ProtocolViolation(error));
                 }
             }

@@ -1,6 +1,7 @@
 //! [`PortSession`]: the layers composed, and the only machine that callers drive.
 
 mod input;
+mod liveness;
 mod output;
 mod side;
 
@@ -24,6 +25,7 @@ use crate::smux::{Mux, Read};
 use crate::stats::Stats;
 use crate::wall_clock::WallClock;
 
+use liveness::Liveness;
 pub use side::Side;
 
 /// One SSM port session, client or agent side, over as many websockets as it takes.
@@ -54,8 +56,7 @@ pub struct PortSession {
     needs_keep_alive: bool,
     /// Agent: stream data is discarded until then.
     discard_until: Option<Instant>,
-    /// After a reconnect nothing was heard yet.
-    awaits_life: bool,
+    liveness: Liveness,
     events: VecDeque<Event>,
     closed: Option<CloseReason>,
     agent_version: Option<String>,
@@ -125,7 +126,7 @@ impl PortSession {
             keep_alive: config.keep_alive,
             needs_keep_alive: false,
             discard_until: None,
-            awaits_life: false,
+            liveness: Liveness::default(),
             events: VecDeque::new(),
             closed: None,
             agent_version: agent.as_ref().map(|properties| properties.agent_version.clone()),
@@ -155,21 +156,14 @@ impl PortSession {
         }
         self.resumes += 1;
         self.channel.handle_reconnect(now);
-        self.awaits_life = true;
-        self.timers.set(Timer::Patience, now + self.config.resume_patience);
-        // docs/protocol.md §7.6: a dead session opens and stays silent. Something must be on its way to be acknowledged.
-        if self.side == Side::Client && self.is_done() && self.channel.send.messages_in_flight() == 0 {
-            self.mux.queue_nop();
-        }
+        self.await_life(now);
     }
 
     /// The websocket is gone. Nothing is forgotten: streams freeze until the next [`Self::handle_connect`].
     pub fn handle_disconnect(&mut self, now: Instant) {
-        let _ = now;
         self.connected = false;
         self.open_frame = None;
-        self.awaits_life = false;
-        self.timers.stop(Timer::Patience);
+        self.await_websocket(now);
     }
 
     /// Takes one websocket message. Frames that are not messages are dropped and counted (§11).
@@ -187,7 +181,8 @@ impl PortSession {
         };
         match &message.message_type {
             MessageType::Acknowledge => {
-                self.show_life();
+                self.timers.stop(Timer::Pause);
+                self.show_life(now);
                 self.channel.handle_acknowledge(&message.payload, now);
                 self.handle_acknowledged(now);
             }
@@ -200,8 +195,11 @@ impl PortSession {
             }
             MessageType::StartPublication => self.timers.stop(Timer::Pause),
             stream if *stream == self.side.incoming() => {
-                self.show_life();
-                self.channel.handle_stream_message(message, now);
+                self.timers.stop(Timer::Pause);
+                if self.channel.handle_stream_message(message, now) {
+                    self.show_life(now);
+                    self.restart_question(now);
+                }
                 while self.closed.is_none()
                     && let Some((sequence, payload_type, payload)) = self.channel.next_payload()
                 {
@@ -210,6 +208,7 @@ impl PortSession {
             }
             _ => self.ignored += 1,
         }
+        self.watch_silence(now);
     }
 
     /// Acts on every timer that has expired.
@@ -222,11 +221,9 @@ impl PortSession {
                 Timer::Handshake => {
                     self.close(CloseReason::HandshakeTimeout(self.config.handshake_timeout.as_secs()));
                 }
-                // Nothing can be heard while our own applications do not read: patience begins when they do.
-                Timer::Patience if !self.mux.has_receive_budget() => {
-                    self.timers.set(Timer::Patience, now + self.config.resume_patience);
-                }
-                Timer::Patience => self.close(CloseReason::Unresponsive(self.config.resume_patience.as_secs())),
+                Timer::Suspicion => self.handle_suspicion(),
+                Timer::Patience => self.handle_patience(now),
+                Timer::Question => self.handle_question(),
                 Timer::KeepAlive => {
                     if self.connected && self.is_done() {
                         self.mux.queue_nop();
@@ -281,9 +278,8 @@ impl PortSession {
     /// # Errors
     /// [`StreamError`] when nothing will come any more and it was no orderly end.
     pub fn read(&mut self, id: StreamId, buf: &mut impl BufMut, now: Instant) -> Result<Read, StreamError> {
-        let was_deaf = !self.mux.has_receive_budget();
         let read = self.mux.read(id, buf)?;
-        self.hear_again(was_deaf, now);
+        self.watch_silence(now);
         match (read, &self.closed) {
             (Read::Pending, Some(reason)) => Err(StreamError::SessionClosed(reason.clone())),
             (read, _) => Ok(read),
@@ -299,16 +295,14 @@ impl PortSession {
 
     /// Full close: FIN leaves behind what was written; what still comes in is discarded. The id is gone for the caller.
     pub fn close_stream(&mut self, id: StreamId, now: Instant) {
-        let was_deaf = !self.mux.has_receive_budget();
         self.mux.close(id, false);
-        self.hear_again(was_deaf, now);
+        self.watch_silence(now);
     }
 
     /// Like [`Self::close_stream`], without waiting for what was written and not sent.
     pub fn reset_stream(&mut self, id: StreamId, now: Instant) {
-        let was_deaf = !self.mux.has_receive_budget();
         self.mux.close(id, true);
-        self.hear_again(was_deaf, now);
+        self.watch_silence(now);
     }
 
     /// Agent: the remote could not be connected. Sends the flag, which names no stream, then FIN (§6.5).
@@ -427,24 +421,6 @@ impl PortSession {
             self.closed = Some(reason.clone());
             self.mux.wake_all();
             self.events.push_back(Event::Closed(reason));
-        }
-    }
-
-    /// Any stream data or acknowledgement: the other side is there, and wants data (§4.6, §7.6).
-    fn show_life(&mut self) {
-        self.timers.stop(Timer::Pause);
-        if std::mem::take(&mut self.awaits_life) {
-            self.timers.stop(Timer::Patience);
-            if self.is_done() {
-                self.events.push_back(Event::Resumed);
-            }
-        }
-    }
-
-    /// Input is wanted again: only from now on is silence the other side's.
-    fn hear_again(&mut self, was_deaf: bool, now: Instant) {
-        if was_deaf && self.awaits_life && self.mux.has_receive_budget() {
-            self.timers.set(Timer::Patience, now + self.config.resume_patience);
         }
     }
 

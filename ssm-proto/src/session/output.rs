@@ -81,15 +81,22 @@ impl PortSession {
             self.timers.set(Timer::Pace, now + pace);
         }
         let (mux, max) = (&mut self.mux, self.config.max_payload);
-        let capacity = mux.output_hint(max);
-        self.channel.send(PayloadType::OUTPUT, capacity, now, |out| {
+        let (capacity, is_traffic) = (mux.output_hint(max), mux.has_stream_output());
+        let frame = self.channel.send(PayloadType::OUTPUT, capacity, now, |out| {
             mux.poll_output(max, out);
-        })
+        });
+        if is_traffic {
+            self.restart_question(now);
+        }
+        self.watch_silence(now);
+        frame
     }
 
     fn send_payload(&mut self, payload_type: PayloadType, payload: &[u8], now: Instant) -> Bytes {
-        self.channel.send(payload_type, payload.len(), now, |out| {
+        let frame = self.channel.send(payload_type, payload.len(), now, |out| {
             out.extend_from_slice(payload);
-        })
+        });
+        self.watch_silence(now);
+        frame
     }
 }

@@ -162,12 +162,13 @@ impl Mux {
 
     // ---- network ----
 
-    pub(crate) fn handle_bytes(&mut self, mut input: Bytes) -> Result<(), FrameError> {
+    /// `caught_up`: nothing of ours is on its way.
+    pub(crate) fn handle_bytes(&mut self, mut input: Bytes, caught_up: bool) -> Result<(), FrameError> {
         while let Some(item) = self.decoder.decode(&mut input)? {
             match item {
                 Item::Syn(id) => self.handle_syn(id),
                 Item::Fin(id) => self.handle_fin(id),
-                Item::Data(id, data) => self.handle_data(id, data),
+                Item::Data(id, data) => self.handle_data(id, data, caught_up),
                 Item::Nop => {}
             }
         }
@@ -219,11 +220,14 @@ impl Mux {
         self.bound_abandoned();
     }
 
-    fn handle_data(&mut self, id: StreamId, data: Bytes) {
+    fn handle_data(&mut self, id: StreamId, data: Bytes, caught_up: bool) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
         stream.had_data = true;
+        if caught_up && stream.unsent() == 0 {
+            stream.unanswered = 0;
+        }
         if stream.abandoned || stream.remote_fin {
             return;
         }
@@ -262,8 +266,13 @@ impl Mux {
     // ---- output ----
 
     pub(crate) fn has_output(&self) -> bool {
+        self.nop_pending || self.has_stream_output()
+    }
+
+    /// Whether there is more to send than a NOP.
+    pub(crate) fn has_stream_output(&self) -> bool {
         // A stream whose unsent data was discarded may still stand in the queue with nothing to say.
-        self.nop_pending || self.output.iter().any(|id| self.streams.get(id).is_some_and(Stream::has_output))
+        self.output.iter().any(|id| self.streams.get(id).is_some_and(Stream::has_output))
     }
 
     /// Bytes that [`Mux::poll_output`] would write for a payload of `max` bytes, or a little more: to allocate for.
@@ -337,6 +346,11 @@ impl Mux {
     /// all, as smux means it (§6.2).
     pub(crate) fn has_receive_budget(&self) -> bool {
         self.unread < self.receive_budget
+    }
+
+    /// Bytes sent into streams that the other side has not closed, and that nothing which came back says it has read.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.streams.values().filter(|stream| !stream.remote_fin).map(|stream| stream.unanswered).sum()
     }
 
     /// Received bytes that no application has read.

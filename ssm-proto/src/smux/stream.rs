@@ -46,6 +46,8 @@ pub(super) struct Stream {
     /// The application saw `Pending`, or nothing yet: tell it about the next change.
     pub(super) wants_readable: bool,
     pub(super) wants_writable: bool,
+    /// Bytes sent since the other side last sent something while nothing was on its way.
+    pub(super) unanswered: usize,
     recv: VecDeque<Bytes>,
     recv_len: usize,
     send: BytesMut,
@@ -63,6 +65,7 @@ impl Stream {
             queued: false,
             wants_readable: true,
             wants_writable: false,
+            unanswered: 0,
             recv: VecDeque::new(),
             recv_len: 0,
             send: BytesMut::new(),
@@ -86,6 +89,7 @@ impl Stream {
         let taken = self.send.len().min(max);
         out.extend_from_slice(&self.send[..taken]);
         self.send.advance(taken);
+        self.unanswered = self.unanswered.saturating_add(taken);
         if self.send.is_empty() {
             // An idle stream keeps no buffer: 10 000 of them would hold gigabytes.
             self.send = BytesMut::new();

@@ -140,7 +140,7 @@ async fn a_blocked_transport_keeps_nobody_busy() {
 async fn a_session_resumed_before_a_stalled_reader_waits_for_it() {
     const LEN: usize = 4 << 20;
     let patience = Duration::from_secs(10);
-    let client = Config { resume_patience: patience, ..small_budget(fast_client()) };
+    let client = Config { patience, ..small_budget(fast_client()) };
     let (ends, wire) = Ends::connected(client, small_budget(Config::fast_agent())).await;
     let (mut here, there) = ends.stream().await;
     let writer = tokio::spawn(send(there, LEN, 1));

@@ -1,5 +1,7 @@
 //! Transports lost and replaced: nothing is lost, nothing comes twice.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use ssm_proto::message::{ClientMessage, Flags, MessageId, MessageType};
 use ssm_proto::{Config, TokenValue, WsFrame};
@@ -161,4 +163,23 @@ async fn a_loss_right_behind_the_first_sign_of_life_is_a_loss() {
     }
     let last = ends.client.status().borrow().clone();
     assert!(matches!(last, SessionStatus::Detached { .. }), "{last:?}");
+}
+
+/// The transport stays open and takes all, but nobody answers: suspect after the time configured, and no longer once another
+/// transport has brought an answer.
+#[tokio::test(start_paused = true)]
+async fn silence_is_suspect_until_another_transport_is_heard() {
+    let (ends, wire) = Ends::fast().await;
+    let (mut here, mut there) = ends.stream().await;
+    wire.freeze();
+    let sent_at = tokio::time::Instant::now();
+    here.write_all(b"anybody?").await.unwrap();
+    status(&ends.client, |status| matches!(status, SessionStatus::Suspect)).await;
+    let waited = sent_at.elapsed();
+    assert!(waited.abs_diff(fast_client().suspect_after) < Duration::from_millis(100), "{waited:?}");
+    let _wire = ends.wire();
+    status(&ends.client, |status| matches!(status, SessionStatus::Established)).await;
+    let mut question = [0; 8];
+    within(there.read_exact(&mut question)).await.unwrap();
+    assert_eq!(&question, b"anybody?");
 }

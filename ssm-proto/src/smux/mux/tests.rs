@@ -75,30 +75,30 @@ fn streams_take_turns_within_a_large_payload() {
 #[test]
 fn a_stream_opened_by_the_agent_is_answered_with_fin() {
     let mut mux = mux(Side::Client);
-    mux.handle_bytes(frame(Command::Syn, 4)).unwrap();
+    mux.handle_bytes(frame(Command::Syn, 4), false).unwrap();
     assert_eq!(output(&mut mux, 1024), [Item::Fin(StreamId(4))]);
     assert_eq!((mux.len(), mux.accept(), mux.poll_event()), (0, None, None));
-    mux.handle_bytes(frame(Command::Fin, 4)).unwrap();
+    mux.handle_bytes(frame(Command::Fin, 4), false).unwrap();
     assert!(mux.streams.is_empty());
 }
 
 #[test]
 fn frames_of_unknown_streams_are_ignored() {
     let mut mux = mux(Side::Client);
-    mux.handle_bytes(frame(Command::Fin, 99)).unwrap();
-    mux.handle_bytes(Bytes::from_static(b"\x01\x02\x02\0\x63\0\0\0hi")).unwrap();
+    mux.handle_bytes(frame(Command::Fin, 99), false).unwrap();
+    mux.handle_bytes(Bytes::from_static(b"\x01\x02\x02\0\x63\0\0\0hi"), false).unwrap();
     assert_eq!((mux.unread(), mux.poll_event()), (0, None));
 }
 
 #[test]
 fn a_repeated_syn_changes_nothing_and_a_closed_id_may_come_again() {
     let mut mux = mux(Side::Agent);
-    mux.handle_bytes(frame(Command::Syn, 3)).unwrap();
-    mux.handle_bytes(frame(Command::Syn, 3)).unwrap();
+    mux.handle_bytes(frame(Command::Syn, 3), false).unwrap();
+    mux.handle_bytes(frame(Command::Syn, 3), false).unwrap();
     assert_eq!(mux.accept(), Some(StreamId(3)));
     assert_eq!(mux.accept(), None);
     mux.close(StreamId(3), false);
-    mux.handle_bytes(frame(Command::Syn, 3)).unwrap();
+    mux.handle_bytes(frame(Command::Syn, 3), false).unwrap();
     assert_eq!((mux.accept(), mux.len()), (Some(StreamId(3)), 1));
 }
 
@@ -118,7 +118,7 @@ fn streams_that_the_other_side_never_closes_are_forgotten_in_the_end() {
 fn rejected_streams_are_bounded() {
     let mut mux = mux(Side::Client);
     for id in 0..200_000 {
-        mux.handle_bytes(frame(Command::Syn, 2 * id)).unwrap();
+        mux.handle_bytes(frame(Command::Syn, 2 * id), false).unwrap();
     }
     assert!(mux.streams.len() <= MAX_ABANDONED);
 }
@@ -130,7 +130,7 @@ fn a_discarded_turn_is_no_output() {
     let id = mux.open().unwrap();
     output(&mut mux, 1024);
     mux.write(id, b"too late").unwrap();
-    mux.handle_bytes(frame(Command::Fin, id.0)).unwrap();
+    mux.handle_bytes(frame(Command::Fin, id.0), false).unwrap();
     assert!(!mux.has_output());
     mux.close(id, false);
     assert_eq!(output(&mut mux, 1024), [Item::Fin(id)]);
@@ -142,7 +142,7 @@ fn surplus_refusals_have_no_effect() {
     let mut mux = mux(Side::Client);
     mux.handle_connect_error();
     let id = mux.open().unwrap();
-    mux.handle_bytes(frame(Command::Fin, id.0)).unwrap();
+    mux.handle_bytes(frame(Command::Fin, id.0), false).unwrap();
     assert_eq!(mux.poll_event(), Some(Event::StreamReadable(id)));
     assert_eq!(mux.read(id, &mut Vec::new()), Ok(Read::Eof));
 }

@@ -9,10 +9,10 @@ use serde::Serialize;
 /// Enough for any test to see all its calls; about 200 KiB at most.
 const CAPACITY: usize = 1000;
 
-/// One answered API call.
+/// One API call, whether or not its answer got through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApiCall {
-    /// When it was answered.
+    /// When it was carried out or refused.
     pub at: Timestamp,
     /// `StartSession`, … or `CreateDataChannel` and the like for the agent's calls.
     pub operation: String,

@@ -1,14 +1,17 @@
 //! The behaviour switches of `/_sim/faults`: what is to go wrong, and how often.
 //!
-//! Owns the switches' values and how a partial change is merged. The effects live where the
-//! behaviour lives: the API refuses, the lane delays, the warden ends sessions.
+//! Owns the switches' values and how a partial change is merged; docs/simulator.md explains each to
+//! users. The effects live where the behaviour lives: the API refuses, the lane delays, the warden
+//! ends sessions.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
+
+mod board;
+
+pub(crate) use self::board::FaultBoard;
 
 /// All switches; the default is a service without faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,10 +33,22 @@ pub struct Faults {
     pub drop_acks: f64,
     /// What becomes of messages for a side that is away.
     pub away: Away,
+    /// Whether clients reach the API.
+    pub api: Reach,
+    /// Whether clients reach the gateway: those that are connected, and those that come.
+    pub gateway: Reach,
     /// So many next ResumeSession calls answer `InternalServerError`.
     pub resume_refusals: u32,
     /// So many next StartSession calls answer `InternalServerError`.
     pub start_refusals: u32,
+    /// The answer of each ResumeSession call is on its way for so long, milliseconds.
+    pub resume_delay_ms: u64,
+    /// The answer of each StartSession call is on its way for so long, milliseconds.
+    pub start_delay_ms: u64,
+    /// So many next ResumeSession calls take effect, and their answer is lost.
+    pub resume_lost: u32,
+    /// So many next StartSession calls take effect, and their answer is lost.
+    pub start_lost: u32,
     /// ResumeSession answers without a token, as for a session that has timed out.
     pub empty_token: Switch,
     /// The stream URL before the last ResumeSession is no longer accepted.
@@ -42,6 +57,9 @@ pub struct Faults {
     pub offline: Vec<String>,
     /// Nodes on which the caller may neither start nor resume sessions: `AccessDeniedException`.
     pub access_denied: Vec<String>,
+    /// An agent gives its channel up when nothing was answered on it for so long, seconds: 54 to
+    /// 114 with the official one (docs/protocol.md §2.5).
+    pub agent_patience_s: f64,
     /// Session documents that do not exist for as long as they are named here: `InvalidDocument`.
     pub missing_documents: Vec<String>,
     /// A session without client input for so long is ended, seconds.
@@ -71,12 +89,19 @@ impl Default for Faults {
             reorder: 0.0,
             drop_acks: 0.0,
             away: Away::Drop,
+            api: Reach::Up,
+            gateway: Reach::Up,
             resume_refusals: 0,
             start_refusals: 0,
+            resume_delay_ms: 0,
+            start_delay_ms: 0,
+            resume_lost: 0,
+            start_lost: 0,
             empty_token: Switch::OFF,
             reject_old_url: false,
             offline: Vec::new(),
             access_denied: Vec::new(),
+            agent_patience_s: 60.0,
             missing_documents: Vec::new(),
             idle_timeout_s: None,
             max_duration_s: None,
@@ -99,6 +124,20 @@ pub enum Away {
     Drop,
     /// They are kept, up to a bound, and delivered when the side is back.
     Buffer,
+}
+
+/// Whether a part of the service can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// It can.
+    #[default]
+    Up,
+    /// The path swallows everything: connections stay, nothing is answered. What is still waiting
+    /// when the path is back goes on, as TCP does.
+    Silent,
+    /// Connections are closed without an answer.
+    Closed,
 }
 
 /// A fault that is off, always on (`true`), or on for the next so many times (a number).
@@ -137,6 +176,12 @@ impl Faults {
         Duration::from_millis(self.jitter_ms)
     }
 
+    /// When an agent gives up a channel that answers nothing.
+    pub(crate) fn agent_patience(&self) -> Duration {
+        // Validated; what no clock can hold is never.
+        Duration::try_from_secs_f64(self.agent_patience_s).unwrap_or(Duration::MAX)
+    }
+
     /// The same with the members of `patch` in place of its own; `null` stands for the default.
     ///
     /// # Errors
@@ -172,6 +217,7 @@ impl Faults {
             ("close_every_s", self.close_every_s),
             ("idle_timeout_s", self.idle_timeout_s),
             ("max_duration_s", self.max_duration_s),
+            ("agent_patience_s", Some(self.agent_patience_s)),
         ] {
             if let Some(value) = seconds
                 && Duration::try_from_secs_f64(value).map_or(true, |time| time.is_zero())
@@ -215,153 +261,4 @@ pub enum FaultError {
     /// A rate of nothing.
     #[error("rate_bytes_per_s is at least 1; use null for no limit")]
     Rate,
-}
-
-/// The faults in force, shared: one writer at a time, everybody may watch.
-#[derive(Debug)]
-pub(crate) struct FaultBoard {
-    current: watch::Sender<Arc<Faults>>,
-}
-
-impl FaultBoard {
-    pub(crate) fn new(initial: Faults) -> Self {
-        Self { current: watch::Sender::new(Arc::new(initial)) }
-    }
-
-    /// The faults of this moment.
-    pub(crate) fn get(&self) -> Arc<Faults> {
-        Arc::clone(&self.current.borrow())
-    }
-
-    /// Looks at the faults without copying them; keep the closure short.
-    pub(crate) fn look<T>(&self, at: impl FnOnce(&Faults) -> T) -> T {
-        at(&self.current.borrow())
-    }
-
-    pub(crate) fn watch(&self) -> watch::Receiver<Arc<Faults>> {
-        self.current.subscribe()
-    }
-
-    pub(crate) fn patch(&self, patch: &Value) -> Result<Faults, FaultError> {
-        let mut outcome = Err(FaultError::NoObject);
-        self.current.send_if_modified(|faults| {
-            outcome = faults.patched(patch);
-            outcome.as_ref().is_ok_and(|patched| {
-                *faults = Arc::new(patched.clone());
-                true
-            })
-        });
-        outcome
-    }
-
-    pub(crate) fn clear(&self) {
-        self.current.send_replace(Arc::default());
-    }
-
-    pub(crate) fn is_offline(&self, node: &str) -> bool {
-        self.look(|faults| faults.offline.iter().any(|id| id == node))
-    }
-
-    pub(crate) fn is_access_denied(&self, node: &str) -> bool {
-        self.look(|faults| faults.access_denied.iter().any(|id| id == node))
-    }
-
-    pub(crate) fn is_document_missing(&self, name: &str) -> bool {
-        self.look(|faults| faults.missing_documents.iter().any(|missing| missing == name))
-    }
-
-    pub(crate) fn take_start_refusal(&self) -> bool {
-        self.take(|faults| count_down(&mut faults.start_refusals))
-    }
-
-    pub(crate) fn take_resume_refusal(&self) -> bool {
-        self.take(|faults| count_down(&mut faults.resume_refusals))
-    }
-
-    pub(crate) fn take_empty_token(&self) -> bool {
-        self.take(|faults| faults.empty_token.take())
-    }
-
-    /// Whether credentials have expired, of everybody or of whoever signs with `access_key`.
-    pub(crate) fn take_expired_credentials(&self, access_key: Option<&str>) -> bool {
-        let of_this_key = |faults: &Faults| faults.expired_keys.iter().any(|key| Some(key.as_str()) == access_key);
-        self.look(of_this_key) || self.take(|faults| faults.expired_credentials.take())
-    }
-
-    pub(crate) fn take_throttle(&self) -> bool {
-        self.take(|faults| faults.throttle.take())
-    }
-
-    fn take(&self, from: impl FnOnce(&mut Faults) -> bool) -> bool {
-        let mut taken = false;
-        self.current.send_if_modified(|faults| {
-            let mut counted = Faults::clone(faults);
-            taken = from(&mut counted);
-            if taken {
-                *faults = Arc::new(counted);
-            }
-            taken
-        });
-        taken
-    }
-}
-
-fn count_down(left: &mut u32) -> bool {
-    let some = *left > 0;
-    *left = left.saturating_sub(1);
-    some
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_subset_changes_only_itself_and_null_clears() {
-        let board = FaultBoard::new(Faults::default());
-        board.patch(&json!({"latency_ms": 25, "rate_bytes_per_s": 1000})).unwrap();
-        let faults = board.patch(&json!({"throttle": 2, "rate_bytes_per_s": null})).unwrap();
-        assert_eq!(faults.latency_ms, 25);
-        assert_eq!(faults.rate_bytes_per_s, None);
-        assert_eq!(faults.throttle, Switch::Next(2));
-        board.clear();
-        assert_eq!(*board.get(), Faults::default());
-    }
-
-    #[test]
-    fn what_makes_no_sense_changes_nothing() {
-        let board = FaultBoard::new(Faults::default());
-        for patch in [
-            json!({"latency": 1}),
-            json!({"duplicate": 2.0}),
-            json!({"idle_timeout_s": -1.0}),
-            json!({"rate_bytes_per_s": 0}),
-            json!([]),
-        ] {
-            assert!(board.patch(&patch).is_err(), "{patch} was accepted");
-        }
-        assert_eq!(*board.get(), Faults::default());
-    }
-
-    #[test]
-    fn counted_faults_run_out() {
-        let board = FaultBoard::new(Faults::default());
-        board.patch(&json!({"resume_refusals": 1, "throttle": 1, "expired_credentials": true})).unwrap();
-        assert!(board.take_resume_refusal());
-        assert!(!board.take_resume_refusal());
-        assert!(board.take_throttle());
-        assert!(!board.take_throttle());
-        assert!(board.take_expired_credentials(None) && board.take_expired_credentials(None));
-    }
-
-    #[test]
-    fn named_keys_expire_alone() {
-        let board = FaultBoard::new(Faults::default());
-        board.patch(&json!({"expired_keys": ["AKIAOLD"]})).unwrap();
-        for (key, expired) in [(Some("AKIAOLD"), true), (Some("AKIANEW"), false), (None, false)] {
-            assert_eq!(board.take_expired_credentials(key), expired, "{key:?}");
-        }
-    }
 }

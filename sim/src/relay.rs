@@ -6,7 +6,7 @@
 //! is over; then the seat is given back.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use ssm_session::TransportError;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::faults::Faults;
+use crate::faults::{Faults, Reach};
 use crate::lane::Taken;
 use crate::messages;
 use crate::service::Service;
@@ -42,8 +42,18 @@ enum Departure {
     Replaced,
     Bye,
     Reset,
+    HalfOpen(Option<Duration>),
     SessionEnded(End),
     Shutdown,
+}
+
+/// Until when nothing passes.
+#[derive(Clone, Copy)]
+enum Silence {
+    /// A black hole, of this length if it has one.
+    For(Option<Duration>),
+    /// The way to the gateway swallows everything.
+    OfTheGateway,
 }
 
 /// Relays for `socket` in its `seat` until one of them is gone.
@@ -75,6 +85,11 @@ pub(crate) async fn serve(service: &Arc<Service>, session: &Arc<Session>, mut se
             session.leave(role, epoch, away);
             socket.reset();
         }
+        Departure::HalfOpen(time) => {
+            session.leave(role, epoch, away);
+            relay.hold_open(time).await;
+            socket.reset();
+        }
         Departure::SessionEnded(end) => relay.say_goodbye(socket, sending, &end).await,
         Departure::Shutdown => socket.bye().await,
     }
@@ -103,24 +118,80 @@ impl Relay<'_> {
                 end = self.session.ended() => return Departure::SessionEnded(end),
                 () = self.service.shutdown.cancelled() => return Departure::Shutdown,
                 command = commands.recv() => command,
+                reach = self.out_of_reach() => match reach {
+                    Reach::Closed => return Departure::Reset,
+                    _ => match self.silence(Silence::OfTheGateway, commands).await {
+                        Some(departure) => return departure,
+                        None => continue,
+                    },
+                },
                 lost = self.receive(reading, &mut received) => return Departure::Lost(lost),
                 departure = self.send(writing, sending) => return departure,
             };
-            let mut next = command;
-            loop {
-                next = match next {
-                    None | Some(SocketCommand::Replaced) => return Departure::Replaced,
-                    Some(SocketCommand::Bye) => return Departure::Bye,
-                    Some(SocketCommand::Reset) => return Departure::Reset,
-                    Some(SocketCommand::Blackhole(time)) => tokio::select! {
-                        () = nothing_for(time) => break,
-                        // Not even the end of the session comes through, but there is nothing left to be silent about.
-                        _ = self.session.ended() => return Departure::Reset,
-                        () = self.service.shutdown.cancelled() => return Departure::Reset,
-                        command = commands.recv() => command,
-                    },
-                };
+            let departure = match told(command.as_ref()) {
+                Told::Leave(departure) => Some(departure),
+                Told::BeSilent(silence) => self.silence(silence, commands).await,
+            };
+            if let Some(departure) = departure {
+                return departure;
             }
+        }
+    }
+
+    /// Resolves when a client cannot reach the gateway any more, with how.
+    async fn out_of_reach(&self) -> Reach {
+        if self.role == Role::Agent {
+            // It has a network of its own: `offline` is about that.
+            return pending().await;
+        }
+        self.service.faults.until_not(Reach::Up, |faults| faults.gateway).await;
+        self.service.faults.look(|faults| faults.gateway)
+    }
+
+    /// Neither reads nor writes until it is over; then `None`.
+    async fn silence(&self, mut silence: Silence, commands: &mut mpsc::Receiver<SocketCommand>) -> Option<Departure> {
+        let given_up = self.given_up();
+        tokio::pin!(given_up);
+        loop {
+            let over = async {
+                match silence {
+                    Silence::For(time) => nothing_for(time).await,
+                    Silence::OfTheGateway => {
+                        self.service.faults.until_not(Reach::Silent, |faults| faults.gateway).await;
+                    }
+                }
+            };
+            tokio::select! {
+                () = over => return None,
+                () = &mut given_up => return Some(Departure::Lost(TransportError::Aborted)),
+                () = self.service.shutdown.cancelled() => return Some(Departure::Reset),
+                // Not even the end of the session comes through; if nothing ever will, there is no use in waiting.
+                _ = self.session.ended(), if matches!(silence, Silence::For(None)) => return Some(Departure::Reset),
+                command = commands.recv() => match told(command.as_ref()) {
+                    Told::Leave(departure) => return Some(departure),
+                    Told::BeSilent(other) => silence = other,
+                },
+            }
+        }
+    }
+
+    /// Resolves when the built-in agent, whose pings would be unanswered now, gives its channel up. Everybody else
+    /// closes their own end.
+    async fn given_up(&self) {
+        if self.role == Role::Agent && self.service.has_builtin_agent() {
+            sleep(self.service.faults.get().agent_patience()).await;
+        } else {
+            pending::<()>().await;
+        }
+    }
+
+    /// Holds on to a connection that the gateway has forgotten.
+    async fn hold_open(&self, time: Option<Duration>) {
+        tokio::select! {
+            () = nothing_for(time) => {}
+            () = self.given_up() => {}
+            () = self.service.shutdown.cancelled() => {}
+            _ = self.session.ended(), if time.is_none() => {}
         }
     }
 
@@ -199,7 +270,7 @@ impl Relay<'_> {
                 Taken::Some => {}
                 Taken::Replaced => return Departure::Replaced,
                 // The end of the session is dealt with in `run`.
-                Taken::Finished => std::future::pending().await,
+                Taken::Finished => pending().await,
             }
         }
     }
@@ -242,9 +313,25 @@ where
     socket.flush().await
 }
 
+/// What a command makes of a socket.
+enum Told {
+    Leave(Departure),
+    BeSilent(Silence),
+}
+
+fn told(command: Option<&SocketCommand>) -> Told {
+    Told::Leave(match command {
+        None | Some(SocketCommand::Replaced) => Departure::Replaced,
+        Some(SocketCommand::Bye) => Departure::Bye,
+        Some(SocketCommand::Reset) => Departure::Reset,
+        Some(SocketCommand::HalfOpen(time)) => Departure::HalfOpen(*time),
+        Some(SocketCommand::Blackhole(time)) => return Told::BeSilent(Silence::For(*time)),
+    })
+}
+
 async fn nothing_for(time: Option<Duration>) {
     match time {
         Some(time) => sleep(time).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Session {
     state: Mutex<State>,
     /// Set once; whoever serves the session watches it.
     end: watch::Sender<Option<End>>,
-    /// When the client last sent input or resumed; the idle timer looks at it.
+    /// When the client last sent input; the idle timer looks at it.
     activity: Mutex<Instant>,
     /// Whether the agent has ever asked for a data channel.
     agent_granted: watch::Sender<bool>,
@@ -79,6 +79,9 @@ pub(crate) enum SocketCommand {
     Reset,
     /// Neither read nor write, for so long or for ever; the connection stays.
     Blackhole(Option<Duration>),
+    /// The gateway has lost the connection and the other end has not: nothing is read or written any
+    /// more, and after so long the other end learns of it by a reset.
+    HalfOpen(Option<Duration>),
     /// A newer socket of the same side has come.
     Replaced,
 }
@@ -207,10 +210,9 @@ impl Session {
         self.lock().cell_number.clone()
     }
 
-    /// What ResumeSession changes: another stream URL, and the idle timer starts anew.
+    /// What ResumeSession changes: another stream URL. It is no activity: only stream data is.
     pub(crate) fn renew(&self, cell_number: String) {
         self.lock().cell_number = cell_number;
-        self.touch();
     }
 
     pub(crate) fn grant_client(&self, token: TokenValue) {

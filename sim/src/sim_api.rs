@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use ssm_proto::channel::open::Role;
 
@@ -44,8 +45,13 @@ pub enum How {
     Bye,
     /// TCP reset, no close frame.
     Reset,
-    /// The connection stays, and nothing passes in either direction.
+    /// The connection stays, and nothing passes in either direction. What waits when it passes again
+    /// arrives, as with TCP.
     Blackhole,
+    /// The gateway forgets the connection, the other end does not: nothing is read or answered, and
+    /// what was on its way to it is gone.
+    #[serde(alias = "half-open")]
+    HalfOpen,
 }
 
 /// `POST /_sim/cut`: acts once on open data channels.
@@ -59,9 +65,18 @@ pub struct Cut {
     /// Of this session only.
     #[serde(default)]
     pub session: Option<String>,
-    /// Black hole: until it passes again, seconds; without it, never.
-    #[serde(default)]
+    /// Black hole: until it passes again; half-open: until the other end is told by a reset. Seconds;
+    /// without it, never.
+    #[serde(default, deserialize_with = "seconds")]
     pub for_s: Option<f64>,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let given = Option::<f64>::deserialize(deserializer)?;
+    match given.map(Duration::try_from_secs_f64) {
+        Some(Err(error)) => Err(D::Error::custom(error)),
+        _ => Ok(given),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,10 +129,12 @@ pub(crate) fn cut(service: &Service, cut: &Cut) -> usize {
         Side::Client => Role::Client,
         Side::Agent => Role::Agent,
     };
+    let time = cut.for_s.and_then(|time| Duration::try_from_secs_f64(time).ok());
     let command = match cut.how {
         How::Bye => SocketCommand::Bye,
         How::Reset => SocketCommand::Reset,
-        How::Blackhole => SocketCommand::Blackhole(cut.for_s.and_then(|time| Duration::try_from_secs_f64(time).ok())),
+        How::Blackhole => SocketCommand::Blackhole(time),
+        How::HalfOpen => SocketCommand::HalfOpen(time),
     };
     service.command(role, cut.session.as_deref(), &command)
 }

@@ -10,6 +10,7 @@ mod sessions;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,10 +18,12 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::sleep;
 
 pub(crate) use self::error::ApiError;
 pub(crate) use self::instances::AGENT_VERSION;
 use crate::call_log::ApiCall;
+use crate::http::HangUp;
 use crate::service::Service;
 use crate::strict::access_key;
 
@@ -30,6 +33,7 @@ const TARGET_PREFIX: &str = "AmazonSSM.";
 /// Answers one API call.
 pub(crate) async fn handle(
     State(service): State<Arc<Service>>,
+    Extension(line): Extension<HangUp>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -66,6 +70,11 @@ pub(crate) async fn handle(
     };
     tracing::debug!(operation, result = call.result, "api call");
     service.calls.record(call);
+    // Only the answer is late or lost: what was asked for has been done.
+    if response.status().is_success() && service.faults.take_lost(operation) {
+        line.now().await;
+    }
+    sleep(service.faults.answer_delay(operation)).await;
     with_request_id(&service, response)
 }
 

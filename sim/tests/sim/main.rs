@@ -6,5 +6,6 @@ mod end_to_end;
 mod external;
 mod faults;
 mod gateway;
+mod outages;
 mod strict;
 mod support;

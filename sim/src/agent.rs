@@ -13,7 +13,6 @@ use ssm_proto::{AgentProperties, CloseReason, Config, PortSession, WallClock};
 use ssm_session::{MuxStream, Session as AgentSession, SessionStatus, memory_pair};
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, copy_buf, split};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -41,17 +40,12 @@ const PAUSE: Duration = Duration::from_micros(300);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Plays the agent of `session` until either is over.
-pub(crate) async fn run(
-    service: Arc<Service>,
-    session: Arc<Session>,
-    pace: AgentPace,
-    mut restarts: watch::Receiver<u64>,
-) {
+pub(crate) async fn run(service: Arc<Service>, session: Arc<Session>, pace: AgentPace) {
     tokio::select! {
         output = work(&service, &session, pace) => session.end(EndReason::AgentCompleted, output),
         _ = session.ended() => {}
         // Nobody is told: the session looks alive, and nothing answers any more.
-        _ = restarts.changed() => tracing::info!(session = session.id, "agent restarted"),
+        () = session.worker_killed.cancelled() => tracing::info!(session = session.id, "agent's worker killed"),
         () = service.shutdown.cancelled() => {}
     }
 }
@@ -96,12 +90,12 @@ fn protocol(service: &Service, session: &Session, pace: AgentPace) -> PortSessio
         properties: session.document.properties.clone(),
     };
     let now = Instant::now();
-    PortSession::agent(config, properties, service.dice.seed(), WallClock::new(unix_ms(), now), now)
+    PortSession::agent(config, properties, session.dice.seed(), WallClock::new(unix_ms(), now), now)
 }
 
 /// Opens a data channel with a new token, as `CreateDataChannel` and the websocket do.
 fn attach(service: &Arc<Service>, session: &Arc<Session>, channel: &AgentSession) {
-    let token = service.dice.token();
+    let token = session.dice.token();
     session.grant_agent(token.clone());
     let (ours, gateways) = memory_pair(PIPE_FRAMES);
     service.tasks.spawn({
@@ -131,7 +125,7 @@ async fn keep_connected(service: &Arc<Service>, session: &Arc<Session>, channel:
 }
 
 async fn reconnect(service: &Arc<Service>, session: &Arc<Session>, channel: &AgentSession) -> bool {
-    let mut pause = FIRST_PAUSE + service.dice.up_to(FIRST_PAUSE);
+    let mut pause = FIRST_PAUSE + session.dice.up_to(FIRST_PAUSE);
     for _ in 0..ATTEMPTS {
         if !service.faults.is_offline(&session.target) {
             attach(service, session, channel);

@@ -1,6 +1,8 @@
 //! All randomness of a simulator, from one seed: ids, tokens, jitter, chances.
 //!
-//! A run is repeatable as far as its tasks take their turns in the same order.
+//! What belongs to a session comes from a branch of its own, one for each of its directions: a run is
+//! repeatable as far as sessions start in the same order and each carries the same messages, whatever
+//! turns the tasks take.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,12 +15,22 @@ const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 /// A seeded source of random choices that tasks share.
 #[derive(Debug)]
 pub(crate) struct Dice {
+    seed: u64,
     rng: Mutex<fastrand::Rng>,
 }
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: Mutex::new(fastrand::Rng::with_seed(seed)) }
+        Self { seed, rng: Mutex::new(fastrand::Rng::with_seed(seed)) }
+    }
+
+    /// Dice that depend on the seed and on `name` alone, not on what was thrown before.
+    pub(crate) fn branch(&self, name: &str) -> Self {
+        // FNV-1a: the same on every machine and in every version, unlike the standard library's.
+        let hash = name.bytes().fold(self.seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Self::new(hash)
     }
 
     fn roll<T>(&self, throw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
@@ -33,6 +45,16 @@ impl Dice {
     /// True with the given probability.
     pub(crate) fn chance(&self, probability: f64) -> bool {
         probability > 0.0 && self.roll(fastrand::Rng::f64) < probability
+    }
+
+    /// 0 up to, not including, `limit`; 0 if there is nothing below it.
+    pub(crate) fn below(&self, limit: usize) -> usize {
+        if limit == 0 { 0 } else { self.roll(|rng| rng.usize(..limit)) }
+    }
+
+    /// So many random bytes.
+    pub(crate) fn noise(&self, count: usize) -> Vec<u8> {
+        self.roll(|rng| (0..count).map(|_| rng.u8(..)).collect())
     }
 
     /// Anything from nothing to `limit`.
@@ -76,6 +98,15 @@ mod tests {
         assert_eq!(one.session_id(), two.session_id());
         assert_eq!(one.cell_number(), two.cell_number());
         assert_eq!(one.token().expose(), two.token().expose());
+    }
+
+    #[test]
+    fn a_branch_depends_on_its_name_and_the_seed_alone() {
+        let (one, two) = (Dice::new(7), Dice::new(7));
+        one.token();
+        assert_eq!(one.branch("session 1").session_id(), two.branch("session 1").session_id());
+        assert_ne!(one.branch("session 1").session_id(), one.branch("session 2").session_id());
+        assert_ne!(one.branch("session 1").session_id(), Dice::new(8).branch("session 1").session_id());
     }
 
     #[test]

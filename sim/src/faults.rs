@@ -21,6 +21,12 @@ pub struct Faults {
     pub latency_ms: u64,
     /// Up to so much more latency, different for each message; order is kept.
     pub jitter_ms: u64,
+    /// Probability that a message is held up by `spike_ms`, and everything behind it.
+    pub spike: f64,
+    /// How long a delay spike is, milliseconds.
+    pub spike_ms: u64,
+    /// So much more latency for acknowledgements alone, milliseconds; data overtakes them.
+    pub ack_delay_ms: u64,
     /// Most bytes per second of one session in one direction.
     pub rate_bytes_per_s: Option<u64>,
     /// The client's websocket is closed with `1000 Bye` when it is so old, seconds.
@@ -31,6 +37,10 @@ pub struct Faults {
     pub reorder: f64,
     /// Probability that an acknowledgement is lost.
     pub drop_acks: f64,
+    /// Probability that a stream message arrives with a bit wrong, so that its digest does not fit.
+    pub corrupt: f64,
+    /// Probability that a frame comes before a message that is none: cut short, nonsense lengths, noise.
+    pub garbage: f64,
     /// What becomes of messages for a side that is away.
     pub away: Away,
     /// Whether clients reach the API.
@@ -49,6 +59,8 @@ pub struct Faults {
     pub resume_lost: u32,
     /// So many next StartSession calls take effect, and their answer is lost.
     pub start_lost: u32,
+    /// So many next clients' websocket upgrades answer HTTP 503.
+    pub upgrade_refusals: u32,
     /// ResumeSession answers without a token, as for a session that has timed out.
     pub empty_token: Switch,
     /// The stream URL before the last ResumeSession is no longer accepted.
@@ -62,6 +74,12 @@ pub struct Faults {
     pub agent_patience_s: f64,
     /// Session documents that do not exist for as long as they are named here: `InvalidDocument`.
     pub missing_documents: Vec<String>,
+    /// So many next sessions have an agent that never comes.
+    pub absent_agents: u32,
+    /// So many next times that a client opens a data channel, its session is ended at once.
+    pub close_at_open: u32,
+    /// The text for the user of a session that is ended so.
+    pub close_output: String,
     /// A session without client input for so long is ended, seconds.
     pub idle_timeout_s: Option<f64>,
     /// A session is ended when it is so old, seconds.
@@ -83,11 +101,16 @@ impl Default for Faults {
         Self {
             latency_ms: 0,
             jitter_ms: 0,
+            spike: 0.0,
+            spike_ms: 1000,
+            ack_delay_ms: 0,
             rate_bytes_per_s: None,
             close_every_s: None,
             duplicate: 0.0,
             reorder: 0.0,
             drop_acks: 0.0,
+            corrupt: 0.0,
+            garbage: 0.0,
             away: Away::Drop,
             api: Reach::Up,
             gateway: Reach::Up,
@@ -97,12 +120,16 @@ impl Default for Faults {
             start_delay_ms: 0,
             resume_lost: 0,
             start_lost: 0,
+            upgrade_refusals: 0,
             empty_token: Switch::OFF,
             reject_old_url: false,
             offline: Vec::new(),
             access_denied: Vec::new(),
             agent_patience_s: 60.0,
             missing_documents: Vec::new(),
+            absent_agents: 0,
+            close_at_open: 0,
+            close_output: "Session terminated by the service.".to_owned(),
             idle_timeout_s: None,
             max_duration_s: None,
             expired_credentials: Switch::OFF,
@@ -176,6 +203,19 @@ impl Faults {
         Duration::from_millis(self.jitter_ms)
     }
 
+    pub(crate) fn spike(&self) -> Duration {
+        Duration::from_millis(self.spike_ms)
+    }
+
+    pub(crate) fn ack_delay(&self) -> Duration {
+        Duration::from_millis(self.ack_delay_ms)
+    }
+
+    /// Whether a fault is in force that is not about all kinds of messages alike.
+    pub(crate) fn sort_messages(&self) -> bool {
+        self.drop_acks > 0.0 || self.ack_delay_ms > 0 || self.corrupt > 0.0
+    }
+
     /// When an agent gives up a channel that answers nothing.
     pub(crate) fn agent_patience(&self) -> Duration {
         // Validated; what no clock can hold is never.
@@ -206,9 +246,14 @@ impl Faults {
     }
 
     fn validate(&self) -> Result<(), FaultError> {
-        for (key, probability) in
-            [("duplicate", self.duplicate), ("reorder", self.reorder), ("drop_acks", self.drop_acks)]
-        {
+        for (key, probability) in [
+            ("spike", self.spike),
+            ("duplicate", self.duplicate),
+            ("reorder", self.reorder),
+            ("drop_acks", self.drop_acks),
+            ("corrupt", self.corrupt),
+            ("garbage", self.garbage),
+        ] {
             if !(0.0..=1.0).contains(&probability) {
                 return Err(FaultError::Probability { key, value: probability });
             }

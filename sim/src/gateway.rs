@@ -23,8 +23,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::relay;
 use crate::service::Service;
-use crate::session::{Session, SessionState};
+use crate::session::{EndReason, Session, SessionState};
 use crate::socket::{DataSocket, ServerSocket, Wire, server_socket};
+use crate::ssm_api::ApiError;
 use crate::strict::access_key;
 
 /// RFC 6455 §7.4.1: the endpoint's policy is violated.
@@ -37,17 +38,28 @@ pub(crate) const OPEN_MESSAGE_PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Refusal {
     status: StatusCode,
     reason: String,
+    /// AWS's name of the error, where it has one.
+    error: Option<&'static str>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into() }
+        Self { status, reason: reason.into(), error: None }
+    }
+
+    /// An error of AWS's front end, as its API would tell it.
+    fn of_aws(error: &ApiError) -> Self {
+        Self { status: StatusCode::FORBIDDEN, reason: error.message().to_owned(), error: Some(error.name()) }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, format!("{}\n", self.reason)).into_response()
+        let mut response = (self.status, format!("{}\n", self.reason)).into_response();
+        if let Some(error) = self.error {
+            response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error));
+        }
+        response
     }
 }
 
@@ -77,10 +89,10 @@ pub(crate) async fn data_channel(
 pub(crate) fn admit(service: &Service, request: &Request) -> Result<(), Refusal> {
     let headers = request.headers();
     if headers.contains_key(header::AUTHORIZATION) && service.faults.take_expired_credentials(access_key(headers)) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "ExpiredTokenException"));
+        return Err(Refusal::of_aws(&ApiError::expired_token()));
     }
     let checked = service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages");
-    checked.map_err(|error| Refusal::new(StatusCode::FORBIDDEN, error.name()))
+    checked.map_err(|error| Refusal::of_aws(&error))
 }
 
 /// The `101` for a websocket upgrade; without subprotocol and extensions (docs/protocol.md §2.2).
@@ -149,6 +161,11 @@ pub(crate) async fn seat(service: &Arc<Service>, session: &Arc<Session>, mut soc
         return socket.close(POLICY_VIOLATION, "Invalid token").await;
     }
     let seat = session.take_seat(role);
+    if role == Role::Client
+        && let Some(output) = service.faults.take_close_at_open()
+    {
+        session.end(EndReason::Closed, output);
+    }
     relay::serve(service, session, seat, socket).await;
 }
 

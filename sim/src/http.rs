@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -72,6 +73,9 @@ async fn way_to_the_gateway(
     next: Next,
 ) -> Response {
     passable(&service, &line, |faults| faults.gateway).await;
+    if service.faults.take_upgrade_refusal() {
+        return gateway::Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.").into_response();
+    }
     next.run(request).await
 }
 

@@ -3,16 +3,18 @@
 //! Whoever receives from one side's socket pushes, whoever sends to the other side's takes. Latency is a
 //! due time on each message, a rate is a link that is busy until a moment in the future: no message
 //! sleeps for itself, order is kept, and a full lane makes the pusher wait, which stops it reading
-//! its socket. Faults that touch single messages (duplicates, reordering) happen on the way in.
+//! its socket. Faults that touch single messages (duplicates, reordering, losses, damage) happen on the way in.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ssm_proto::message::{MessageHead, MessageType};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use crate::damage;
 use crate::dice::Dice;
 use crate::faults::{Away, Faults};
 
@@ -32,8 +34,9 @@ const BATCH_MESSAGES: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// A delay line from one side of a session to the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lane {
+    dice: Dice,
     state: Mutex<State>,
     /// Something to take, or another taker.
     readable: Notify,
@@ -44,6 +47,9 @@ pub(crate) struct Lane {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Parcel>,
+    /// Acknowledgements that take their time; data overtakes them.
+    slow_acks: VecDeque<Parcel>,
+    /// In both queues.
     bytes: usize,
     /// The message that the next one overtakes.
     held: Option<Bytes>,
@@ -92,6 +98,11 @@ enum Room {
 }
 
 impl Lane {
+    /// `dice` decide about every message of this lane, and of no other.
+    pub(crate) fn new(dice: Dice) -> Self {
+        Self { dice, state: Mutex::default(), readable: Notify::new(), writable: Notify::new() }
+    }
+
     /// Lets the socket `epoch` take messages, instead of any before.
     pub(crate) fn attach(&self, epoch: u64) {
         self.lock().taker = Taker::Here(epoch);
@@ -107,6 +118,7 @@ impl Lane {
         state.taker = Taker::Away;
         if away == Away::Drop {
             state.queue.clear();
+            state.slow_acks.clear();
             state.held = None;
             state.bytes = 0;
         }
@@ -116,7 +128,7 @@ impl Lane {
 
     /// Pushes all of `batch` in order, waiting for room. What is left in `batch` when the future is
     /// dropped was not pushed.
-    pub(crate) async fn push(&self, batch: &mut VecDeque<Bytes>, faults: &Faults, dice: &Dice) {
+    pub(crate) async fn push(&self, batch: &mut VecDeque<Bytes>, faults: &Faults) {
         while !batch.is_empty() {
             // Before the look: a wake-up between the look and the wait is not lost.
             let room_made = self.writable.notified();
@@ -130,7 +142,7 @@ impl Lane {
                     match state.room(now, faults) {
                         Room::Yes => {
                             if let Some(bytes) = batch.pop_front() {
-                                state.accept(bytes, now, faults, dice);
+                                state.accept(bytes, now, faults, &self.dice);
                             }
                         }
                         no => break no,
@@ -166,10 +178,10 @@ impl Lane {
                     return Taken::Replaced;
                 }
                 state.take_due(Instant::now(), into);
-                if into.is_empty() && state.finished && state.queue.is_empty() {
+                if into.is_empty() && state.finished && state.queue.is_empty() && state.slow_acks.is_empty() {
                     return Taken::Finished;
                 }
-                state.queue.front().and_then(|parcel| parcel.due)
+                [&state.queue, &state.slow_acks].into_iter().filter_map(|queue| queue.front()?.due).min()
             };
             if !into.is_empty() {
                 self.writable.notify_one();
@@ -221,6 +233,20 @@ impl State {
         if self.taker == Taker::Away && (faults.away == Away::Drop || self.bytes >= capacity(faults)) {
             return;
         }
+        let head = faults.sort_messages().then(|| MessageHead::peek(&bytes)).flatten();
+        let is = |wanted: MessageType| head.as_ref().is_some_and(|head| head.message_type == wanted);
+        let is_ack = is(MessageType::Acknowledge);
+        if is_ack && dice.chance(faults.drop_acks) {
+            return;
+        }
+        if dice.chance(faults.garbage) {
+            self.enqueue(damage::garbage(&bytes, dice), now, faults, dice);
+        }
+        let is_data = is(MessageType::InputStreamData) || is(MessageType::OutputStreamData);
+        let bytes = if is_data && dice.chance(faults.corrupt) { damage::corrupted(&bytes, dice) } else { bytes };
+        if is_ack && faults.ack_delay_ms > 0 {
+            return self.enqueue_slowly(bytes, now, faults, dice);
+        }
         let copy = dice.chance(faults.duplicate).then(|| bytes.clone());
         if self.held.is_none() && dice.chance(faults.reorder) {
             self.held = Some(bytes);
@@ -241,7 +267,8 @@ impl State {
             start + Duration::from_secs_f64(bytes.len() as f64 / rate as f64)
         });
         self.link_free = sent;
-        let delay = faults.latency() + dice.up_to(faults.jitter());
+        let spike = if dice.chance(faults.spike) { faults.spike() } else { Duration::ZERO };
+        let delay = faults.latency() + dice.up_to(faults.jitter()) + spike;
         let due = match sent {
             None if delay.is_zero() => None,
             sent => Some(sent.unwrap_or(now) + delay),
@@ -253,14 +280,22 @@ impl State {
         self.queue.push_back(Parcel { due, bytes });
     }
 
+    /// An acknowledgement in a queue of its own, outside of the link's rate: it is small.
+    fn enqueue_slowly(&mut self, bytes: Bytes, now: Instant, faults: &Faults, dice: &Dice) {
+        let due = now + faults.latency() + dice.up_to(faults.jitter()) + faults.ack_delay();
+        let due = Some(due).max(self.slow_acks.back().and_then(|last| last.due));
+        self.bytes += bytes.len();
+        self.slow_acks.push_back(Parcel { due, bytes });
+    }
+
     fn take_due(&mut self, now: Instant, into: &mut VecDeque<Bytes>) {
         let mut taken = 0;
-        while into.len() < BATCH_MESSAGES && taken < BATCH_BYTES {
-            match self.queue.front() {
-                Some(parcel) if parcel.due.is_none_or(|due| due <= now) => {}
-                _ => break,
-            }
-            if let Some(parcel) = self.queue.pop_front() {
+        for queue in [&mut self.slow_acks, &mut self.queue] {
+            while into.len() < BATCH_MESSAGES && taken < BATCH_BYTES {
+                let is_due = |parcel: &mut Parcel| parcel.due.is_none_or(|due| due <= now);
+                let Some(parcel) = queue.pop_front_if(is_due) else {
+                    break;
+                };
                 self.bytes -= parcel.bytes.len();
                 taken += parcel.bytes.len();
                 into.push_back(parcel.bytes);

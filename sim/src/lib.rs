@@ -22,6 +22,7 @@ mod agent;
 mod call_log;
 mod config;
 mod counters;
+mod damage;
 mod dialer;
 mod dice;
 mod document;

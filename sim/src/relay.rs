@@ -17,11 +17,11 @@ use futures_util::{SinkExt, StreamExt};
 use ssm_proto::WsFrame;
 use ssm_proto::channel::open::Role;
 use ssm_proto::message::{MessageHead, MessageType};
-use ssm_session::TransportError;
+use ssm_session::{MAX_MESSAGE_SIZE, TransportError};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::faults::{Faults, Reach};
+use crate::faults::Reach;
 use crate::lane::Taken;
 use crate::messages;
 use crate::service::Service;
@@ -130,6 +130,10 @@ impl Relay<'_> {
             };
             let departure = match told(command.as_ref()) {
                 Told::Leave(departure) => Some(departure),
+                Told::Say(frame) => {
+                    sending.push_back(frame);
+                    None
+                }
                 Told::BeSilent(silence) => self.silence(silence, commands).await,
             };
             if let Some(departure) = departure {
@@ -170,6 +174,8 @@ impl Relay<'_> {
                 command = commands.recv() => match told(command.as_ref()) {
                     Told::Leave(departure) => return Some(departure),
                     Told::BeSilent(other) => silence = other,
+                    // It is swallowed like everything else.
+                    Told::Say(_) => {}
                 },
             }
         }
@@ -200,12 +206,12 @@ impl Relay<'_> {
         let lane = self.session.lane_from(self.role);
         loop {
             let faults = self.service.faults.get();
-            lane.push(received, &faults, &self.service.dice).await;
+            lane.push(received, &faults).await;
             let lost = self.read_batch(reading, received).await;
             if let Some(lost) = lost {
                 // What came before the end is still worth delivering, if there is room.
                 let faults = self.service.faults.get();
-                let _ = timeout(Duration::ZERO, lane.push(received, &faults, &self.service.dice)).await;
+                let _ = timeout(Duration::ZERO, lane.push(received, &faults)).await;
                 return lost;
             }
         }
@@ -213,12 +219,11 @@ impl Relay<'_> {
 
     /// Reads what is there, at least one message that is to be relayed.
     async fn read_batch(&self, reading: &mut Reading, into: &mut VecDeque<Bytes>) -> Option<TransportError> {
-        let faults = self.service.faults.get();
         poll_fn(|cx| {
             for _ in 0..READ_BATCH {
                 match reading.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(WsFrame::Binary(frame)))) => {
-                        if self.passes(&frame, &faults) {
+                        if self.passes(&frame) {
                             into.push_back(frame);
                         }
                     }
@@ -235,8 +240,8 @@ impl Relay<'_> {
         .await
     }
 
-    /// Counts a message; false: it is not for the other side, or a fault swallows it.
-    fn passes(&self, frame: &Bytes, faults: &Faults) -> bool {
+    /// Counts a message; false: it is not for the other side.
+    fn passes(&self, frame: &Bytes) -> bool {
         // What is no message at all is relayed too: the gateway need not understand it.
         let Some(head) = MessageHead::peek(frame) else {
             return true;
@@ -249,7 +254,6 @@ impl Relay<'_> {
         match head.message_type {
             // docs/protocol.md §5.1: meant for the gateway.
             MessageType::AgentSessionState => false,
-            MessageType::Acknowledge => !self.service.dice.chance(faults.drop_acks),
             MessageType::InputStreamData => {
                 if self.role == Role::Client {
                     self.session.touch();
@@ -317,6 +321,7 @@ where
 enum Told {
     Leave(Departure),
     BeSilent(Silence),
+    Say(Bytes),
 }
 
 fn told(command: Option<&SocketCommand>) -> Told {
@@ -326,6 +331,7 @@ fn told(command: Option<&SocketCommand>) -> Told {
         Some(SocketCommand::Reset) => Departure::Reset,
         Some(SocketCommand::HalfOpen(time)) => Departure::HalfOpen(*time),
         Some(SocketCommand::Blackhole(time)) => return Told::BeSilent(Silence::For(*time)),
+        Some(SocketCommand::Oversized) => return Told::Say(vec![0; MAX_MESSAGE_SIZE + 1].into()),
     })
 }
 

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssm_proto::channel::open::Role;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,7 +19,7 @@ use crate::document::PortDocument;
 use crate::external::{ControlChannels, launch};
 use crate::faults::FaultBoard;
 use crate::registry::Registry;
-use crate::session::{Session, SocketCommand};
+use crate::session::{Session, SessionState, SocketCommand};
 use crate::strict::Guard;
 use crate::warden;
 
@@ -42,17 +42,15 @@ pub(crate) struct Service {
     pub(crate) calls: CallLog,
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
+    /// Sessions so far.
+    started: AtomicU64,
     nodes: Mutex<BTreeMap<String, Node>>,
 }
 
 /// Who plays the agent.
 #[derive(Debug)]
 pub(crate) enum Agents {
-    BuiltIn {
-        pace: AgentPace,
-        /// Counts the restarts; agents of an earlier count are gone.
-        restarts: watch::Sender<u64>,
-    },
+    BuiltIn(AgentPace),
     External(ControlChannels),
 }
 
@@ -80,6 +78,7 @@ impl Service {
             calls: CallLog::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            started: AtomicU64::new(0),
             nodes: Mutex::new(parts.nodes.into_iter().map(|node| (node.id.clone(), node)).collect()),
         }
     }
@@ -101,7 +100,7 @@ impl Service {
         known
             && !self.faults.is_offline(id)
             && match &self.agents {
-                Agents::BuiltIn { .. } => true,
+                Agents::BuiltIn(_) => true,
                 Agents::External(channels) => channels.is_open(id),
             }
     }
@@ -111,7 +110,7 @@ impl Service {
     }
 
     pub(crate) fn has_builtin_agent(&self) -> bool {
-        matches!(self.agents, Agents::BuiltIn { .. })
+        matches!(self.agents, Agents::BuiltIn(_))
     }
 
     /// Makes a session and has its agent started.
@@ -121,14 +120,16 @@ impl Service {
         document: PortDocument,
         reason: Option<String>,
     ) -> Arc<Session> {
-        let session = Arc::new(Session::new(self.dice.session_id(), target, document, reason, self.dice.cell_number()));
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let dice = self.dice.branch(&format!("session {number}"));
+        let session = Arc::new(Session::new(target, document, reason, dice));
         tracing::info!(session = session.id, target = session.target, "session started");
         self.registry.insert(Arc::clone(&session));
         self.tasks.spawn(warden::watch(Arc::clone(self), Arc::clone(&session)));
         match &self.agents {
-            Agents::BuiltIn { pace, restarts } => {
-                let work = agent::run(Arc::clone(self), Arc::clone(&session), *pace, restarts.subscribe());
-                self.tasks.spawn(work);
+            _ if self.faults.take_absent_agent() => {}
+            Agents::BuiltIn(pace) => {
+                self.tasks.spawn(agent::run(Arc::clone(self), Arc::clone(&session), *pace));
             }
             Agents::External(_) => {
                 self.tasks.spawn(launch(Arc::clone(self), Arc::clone(&session)));
@@ -147,15 +148,21 @@ impl Service {
             .count()
     }
 
-    /// Ends every agent as a restart of its program does: sequence state and target connections are
-    /// gone, and nobody is told.
-    pub(crate) fn restart_agents(&self) {
+    /// Ends the agent's worker of one session, or of all as a restart of its program does: sequence state and target
+    /// connections are gone, and nobody is told. The number of sessions that it was about.
+    pub(crate) fn restart_agents(&self, only: Option<&str>) -> usize {
+        let hit = |session: &Session| session.state() != SessionState::Terminated;
+        let sessions = self.registry.all().into_iter().filter(|session| hit(session));
+        let sessions: Vec<_> = sessions.filter(|session| only.is_none_or(|id| session.id == id)).collect();
         match &self.agents {
-            Agents::BuiltIn { restarts, .. } => restarts.send_modify(|count| *count += 1),
+            Agents::BuiltIn(_) => sessions.iter().for_each(|session| session.worker_killed.cancel()),
             // An external agent cannot be restarted from here; it loses all its channels.
             Agents::External(channels) => channels.drop_all(),
         }
-        self.command(Role::Agent, None, &SocketCommand::Reset);
+        for session in &sessions {
+            session.command(Role::Agent, SocketCommand::Reset);
+        }
+        sessions.len()
     }
 
     /// Cuts the agents' channels on nodes that have gone offline.

@@ -11,8 +11,10 @@ use ssm_proto::TokenValue;
 use ssm_proto::channel::open::Role;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use crate::counters::{Counters, CountersReport};
+use crate::dice::Dice;
 use crate::document::PortDocument;
 use crate::faults::Away;
 use crate::lane::Lane;
@@ -32,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) started: Timestamp,
     pub(crate) opened: Instant,
     pub(crate) counters: Counters,
+    /// Ids, tokens and the agent's choices; the lanes have their own.
+    pub(crate) dice: Dice,
     /// Client to agent.
     pub(crate) up: Lane,
     /// Agent to client.
@@ -41,6 +45,8 @@ pub(crate) struct Session {
     end: watch::Sender<Option<End>>,
     /// When the client last sent input; the idle timer looks at it.
     activity: Mutex<Instant>,
+    /// Cancelled: the agent's process that serves this session is gone.
+    pub(crate) worker_killed: CancellationToken,
     /// Whether the agent has ever asked for a data channel.
     agent_granted: watch::Sender<bool>,
     /// Changes whenever a socket comes or goes.
@@ -82,6 +88,8 @@ pub(crate) enum SocketCommand {
     /// The gateway has lost the connection and the other end has not: nothing is read or written any
     /// more, and after so long the other end learns of it by a reset.
     HalfOpen(Option<Duration>),
+    /// Send a frame that is larger than anybody takes.
+    Oversized,
     /// A newer socket of the same side has come.
     Replaced,
 }
@@ -134,27 +142,24 @@ pub(crate) struct Seat {
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: String,
-        target: String,
-        document: PortDocument,
-        reason: Option<String>,
-        cell_number: String,
-    ) -> Self {
+    pub(crate) fn new(target: String, document: PortDocument, reason: Option<String>, dice: Dice) -> Self {
+        let cell_number = dice.cell_number();
         let now = Instant::now();
         Self {
-            id,
+            id: dice.session_id(),
             target,
             document,
             reason,
             started: Timestamp::now(),
             opened: now,
             counters: Counters::default(),
-            up: Lane::default(),
-            down: Lane::default(),
+            up: Lane::new(dice.branch("up")),
+            down: Lane::new(dice.branch("down")),
+            dice,
             state: Mutex::new(State { cell_number, ..State::default() }),
             end: watch::Sender::new(None),
             activity: Mutex::new(now),
+            worker_killed: CancellationToken::new(),
             agent_granted: watch::Sender::new(false),
             presence: watch::Sender::new(Presence::default()),
         }
@@ -211,8 +216,8 @@ impl Session {
     }
 
     /// What ResumeSession changes: another stream URL. It is no activity: only stream data is.
-    pub(crate) fn renew(&self, cell_number: String) {
-        self.lock().cell_number = cell_number;
+    pub(crate) fn renew(&self) {
+        self.lock().cell_number = self.dice.cell_number();
     }
 
     pub(crate) fn grant_client(&self, token: TokenValue) {

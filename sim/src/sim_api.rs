@@ -52,6 +52,8 @@ pub enum How {
     /// what was on its way to it is gone.
     #[serde(alias = "half-open")]
     HalfOpen,
+    /// A frame of more than 16 MiB: nobody takes it, and a websocket that is sent one is closed.
+    Oversized,
 }
 
 /// `POST /_sim/cut`: acts once on open data channels.
@@ -135,6 +137,7 @@ pub(crate) fn cut(service: &Service, cut: &Cut) -> usize {
         How::Reset => SocketCommand::Reset,
         How::Blackhole => SocketCommand::Blackhole(time),
         How::HalfOpen => SocketCommand::HalfOpen(time),
+        How::Oversized => SocketCommand::Oversized,
     };
     service.command(role, cut.session.as_deref(), &command)
 }
@@ -167,9 +170,15 @@ async fn post_cut(State(service): State<Arc<Service>>, body: String) -> Result<J
     Ok(Json(json!({ "cut": cut(&service, &parse(&body)?) })))
 }
 
-async fn restart_agent(State(service): State<Arc<Service>>) -> Json<Value> {
-    service.restart_agents();
-    Json(json!({}))
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Restart {
+    session: Option<String>,
+}
+
+async fn restart_agent(State(service): State<Arc<Service>>, body: String) -> Result<Json<Value>, Refusal> {
+    let Restart { session } = if body.is_empty() { Restart::default() } else { parse(&body)? };
+    Ok(Json(json!({ "restarted": service.restart_agents(session.as_deref()) })))
 }
 
 async fn close_session(

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
 use crate::config::{AgentKind, SimConfig};
 use crate::dice::Dice;
@@ -67,7 +66,7 @@ impl Simulator {
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
         let (agents, agent_port) = match config.agent {
-            AgentKind::BuiltIn(pace) => (Agents::BuiltIn { pace, restarts: watch::Sender::new(0) }, None),
+            AgentKind::BuiltIn(pace) => (Agents::BuiltIn(pace), None),
             AgentKind::External { listen: wanted, ca_out } => {
                 let agent_listener = listen(wanted).await?;
                 let identity = TlsIdentity::generate(wanted.ip())?;
@@ -153,7 +152,12 @@ impl SimHandle {
 
     /// Ends all agents as a restart of their program does.
     pub fn restart_agents(&self) {
-        self.service.restart_agents();
+        self.service.restart_agents(None);
+    }
+
+    /// Kills the agent's worker of one session, of which nobody is told; 0: there is no such session.
+    pub fn kill_worker(&self, id: &str) -> usize {
+        self.service.restart_agents(Some(id))
     }
 
     /// Ends a session with a text for its user; false: there is none with that id.

@@ -53,7 +53,7 @@ pub(crate) async fn create_data_channel(
         if service.faults.is_offline(&session.target) {
             return Err(Refusal::Offline);
         }
-        let token = service.dice.token();
+        let token = session.dice.token();
         session.grant_agent(token.clone());
         Ok(token)
     });

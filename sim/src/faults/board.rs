@@ -70,6 +70,20 @@ impl FaultBoard {
         self.take(|faults| count_down(&mut faults.resume_refusals))
     }
 
+    pub(crate) fn take_upgrade_refusal(&self) -> bool {
+        self.take(|faults| count_down(&mut faults.upgrade_refusals))
+    }
+
+    pub(crate) fn take_absent_agent(&self) -> bool {
+        self.take(|faults| count_down(&mut faults.absent_agents))
+    }
+
+    /// The text with which a session ends that a client has just joined, if it is to end.
+    pub(crate) fn take_close_at_open(&self) -> Option<String> {
+        self.take(|faults| count_down(&mut faults.close_at_open))
+            .then(|| self.look(|faults| faults.close_output.clone()))
+    }
+
     /// Whether the answer to a call of `operation` gets lost.
     pub(crate) fn take_lost(&self, operation: &str) -> bool {
         match operation {

@@ -25,6 +25,10 @@ impl ApiError {
         self.name
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn target_not_connected(target: &str) -> Self {
         Self::bad_request("TargetNotConnected", format!("{target} is not connected."))
     }

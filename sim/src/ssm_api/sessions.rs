@@ -95,12 +95,12 @@ pub(super) fn resume(service: &Service, request: &SessionRequest) -> Result<Gran
             token_value: String::new(),
         });
     }
-    session.renew(service.dice.cell_number());
+    session.renew();
     Ok(grant(service, &session))
 }
 
 fn grant(service: &Service, session: &Session) -> Grant {
-    let token = service.dice.token();
+    let token = session.dice.token();
     let token_value = token.expose().to_owned();
     session.grant_client(token);
     Grant {
@@ -160,10 +160,13 @@ struct Description {
     owner: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Minutes, as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_session_duration: Option<String>,
 }
 
 impl Description {
-    fn of(session: &Session) -> Self {
+    fn of(service: &Service, session: &Session) -> Self {
         Self {
             session_id: session.id.clone(),
             target: session.target.clone(),
@@ -177,6 +180,11 @@ impl Description {
             document_name: session.document.name.clone(),
             owner: crate::service::OWNER,
             reason: session.reason.clone(),
+            // Whole minutes in AWS; a test's seconds are a fraction.
+            max_session_duration: service
+                .faults
+                .look(|faults| faults.max_duration_s)
+                .map(|seconds| (seconds / 60.0).to_string()),
         }
     }
 
@@ -212,7 +220,7 @@ pub(super) fn describe(service: &Service, request: &DescribeRequest) -> Result<D
         if (session.state() != SessionState::Terminated) != active {
             continue;
         }
-        let description = Description::of(&session);
+        let description = Description::of(service, &session);
         let mut matches = true;
         for filter in &request.filters {
             matches &= description.matches(filter)?;

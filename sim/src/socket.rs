@@ -97,6 +97,8 @@ impl DataSocket {
     }
 }
 
+impl Duplex for DataSocket {}
+
 impl Stream for DataSocket {
     type Item = Result<WsFrame, TransportError>;
 

@@ -67,6 +67,8 @@ struct Step {
     is_new: bool,
     /// Replaced or lost: to be closed without the lock.
     old_link: Option<Link>,
+    /// The transport is to be checked, with so much time for an answer.
+    check: Option<Duration>,
     ending: bool,
 }
 
@@ -106,6 +108,10 @@ impl Driver {
         }
         if let Some(link) = &mut self.link {
             let written = link.poll_write(cx).is_ready();
+            if let Some(deadline) = step.check {
+                link.check(deadline);
+                again = true; // it acts when it is asked for frames
+            }
             again |= step.is_new || link.is_broken() || (written && !step.drained) || (read_paused && self.wants_input);
         }
         again |= self.timer.poll(cx, step.deadline).is_ready();
@@ -149,7 +155,8 @@ impl Driver {
         self.shared.drain_events(state, &mut self.wakers);
         self.wants_input = state.proto.wants_input();
         state.input_paused = !self.wants_input;
-        Step { deadline, drained, is_new, old_link, ending: state.over.is_some() || state.abandoned }
+        let check = state.check.take();
+        Step { deadline, drained, is_new, old_link, check, ending: state.over.is_some() || state.abandoned }
     }
 
     /// Sends what is still there and says goodbye.

@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use ssm_proto::WsFrame;
@@ -65,6 +66,11 @@ impl Link {
             }
         }
         Look::More
+    }
+
+    /// Asks the network whether the other side can still be reached; see [`Duplex::check`](crate::Duplex::check).
+    pub(crate) fn check(&mut self, deadline: Duration) {
+        self.transport.as_mut().check(deadline);
     }
 
     /// The frames taken so far.

@@ -13,7 +13,10 @@ use std::{
 use futures_util::{Sink, Stream};
 use ssm_proto::WsFrame;
 
-use crate::{error::TransportError, transport::Transport};
+use crate::{
+    error::TransportError,
+    transport::{Duplex, Transport},
+};
 
 /// Joins two transports; each direction holds at most `capacity` frames (at least one).
 pub fn memory_pair(capacity: usize) -> (Transport, Transport) {
@@ -74,6 +77,8 @@ impl Drop for MemoryTransport {
         self.output.close();
     }
 }
+
+impl Duplex for MemoryTransport {}
 
 impl Stream for MemoryTransport {
     type Item = Result<WsFrame, TransportError>;

@@ -27,6 +27,9 @@ use crate::{
 /// that accompanies it does the same work.
 const TERMINATE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Time for an answer to [`Session::check`]: longer than any path that a database is used over, shorter than anybody waits.
+const CHECK_DEADLINE: Duration = Duration::from_secs(3);
+
 /// An SSM session. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Session(Arc<Handle>);
@@ -187,6 +190,15 @@ impl Session {
     pub fn set_keep_alive(&self, interval: Option<Duration>) {
         let mut state = self.shared().lock();
         state.proto.set_keep_alive(interval, now());
+        Shared::wake_driver(state);
+    }
+
+    /// Something has happened to this machine or its network: pings over the transport at once, and gives it up after 3 s
+    /// without any answer, or the transport's own deadline if that is shorter. Without a transport, or while no input is
+    /// wanted, there is nothing to check.
+    pub fn check(&self) {
+        let mut state = self.shared().lock();
+        state.check = Some(CHECK_DEADLINE);
         Shared::wake_driver(state);
     }
 

@@ -13,7 +13,7 @@ use std::{
     pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ssm_proto::{CloseReason, Event, PortSession, SessionState, StreamId, TokenValue};
@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) input_paused: bool,
     /// Counts attached transports: tells the driver that its own is an old one.
     pub(crate) generation: u64,
+    /// The driver is to check its transport, with so much time for an answer.
+    pub(crate) check: Option<Duration>,
     /// A transport that the driver has not fetched yet.
     pub(crate) attached: Option<Transport>,
     pub(crate) agent: Option<AgentIdentity>,
@@ -71,6 +73,7 @@ impl Shared {
                 abandoned: false,
                 input_paused: false,
                 generation: 0,
+                check: None,
                 attached: None,
                 agent: None,
                 terminate_requested: false,

@@ -27,7 +27,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::error::TransportError;
+use crate::{error::TransportError, transport::Duplex};
 
 pub use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -146,7 +146,7 @@ where
         let Some(pinger) = &mut self.pinger else { return Poll::Pending };
         loop {
             match ready!(pinger.poll(cx)) {
-                Due::Silence => return Poll::Ready(TransportError::PongTimeout(pinger.settings.deadline)),
+                Due::Silence => return Poll::Ready(TransportError::PongTimeout(pinger.allowed)),
                 Due::Ping => {}
             }
             // Blocked: what is queued before the ping must get through first, and the deadline runs for that too.
@@ -222,6 +222,18 @@ where
     }
 }
 
+impl<S> Duplex for WebSocket<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    /// Pings, if pings were asked for at all.
+    fn check(self: Pin<&mut Self>, deadline: Duration) {
+        if let Some(pinger) = &mut self.get_mut().pinger {
+            pinger.urgent = Some(deadline.min(pinger.settings.deadline));
+        }
+    }
+}
+
 impl<S> fmt::Debug for WebSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket").field("ended", &self.ended).finish_non_exhaustive()
@@ -245,6 +257,10 @@ struct Pinger {
     sleep: Pin<Box<Sleep>>,
     /// A ping was sent, and the timer is its deadline.
     awaiting: bool,
+    /// The time allowed for its answer.
+    allowed: Duration,
+    /// A ping is to be sent out of turn, with so much time for its answer.
+    urgent: Option<Duration>,
     /// Anything was received since the last ping.
     heard: bool,
 }
@@ -257,25 +273,37 @@ enum Due {
 impl Pinger {
     fn new(settings: KeepAlive) -> Self {
         let sleep = Box::pin(tokio::time::sleep(settings.interval));
-        Self { settings, sleep, awaiting: false, heard: false }
+        Self { settings, sleep, awaiting: false, allowed: settings.deadline, urgent: None, heard: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
+        if let Some(allowed) = self.urgent.take() {
+            // Another ping may get through where the last one did not, but it grants no more time than is left: checks that
+            // come in a row must not put off the end of a dead path.
+            if self.awaiting && !self.heard && self.sleep.deadline() <= Instant::now() + allowed {
+                return Poll::Ready(Due::Ping);
+            }
+            return Poll::Ready(self.ping(allowed));
+        }
         loop {
             ready!(self.sleep.as_mut().poll(cx));
-            let now = Instant::now();
             if self.awaiting {
                 if !self.heard {
                     return Poll::Ready(Due::Silence);
                 }
                 self.awaiting = false;
-                self.sleep.as_mut().reset(now + self.settings.interval.saturating_sub(self.settings.deadline));
+                let pause = self.settings.interval.saturating_sub(self.allowed);
+                self.sleep.as_mut().reset(Instant::now() + pause);
             } else {
-                (self.awaiting, self.heard) = (true, false);
-                self.sleep.as_mut().reset(now + self.settings.deadline);
-                return Poll::Ready(Due::Ping);
+                return Poll::Ready(self.ping(self.settings.deadline));
             }
         }
+    }
+
+    fn ping(&mut self, allowed: Duration) -> Due {
+        (self.awaiting, self.allowed, self.heard) = (true, allowed, false);
+        self.sleep.as_mut().reset(Instant::now() + allowed);
+        Due::Ping
     }
 }
 

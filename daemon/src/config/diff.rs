@@ -41,6 +41,10 @@ impl Impact {
             park_after: _,
             keep_alive: _,
             hold: _,
+            // In force with the next session.
+            patience: _,
+            ping_interval: _,
+            ping_timeout: _,
             max_sessions: _,
             probe: _,
             document,

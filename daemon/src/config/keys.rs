@@ -29,6 +29,9 @@ pub(super) const TUNNEL_KEYS: &[&str] = &[
     "park_after",
     "keep_alive",
     "hold",
+    "patience",
+    "ping_interval",
+    "ping_timeout",
     "max_sessions",
     "probe",
     "document",
@@ -74,6 +77,9 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "park_after" => "\"15m\"",
         "keep_alive" => "\"policy\"",
         "hold" => "\"30s\"",
+        "patience" => "\"2m\"",
+        "ping_interval" => "\"20s\"",
+        "ping_timeout" => "\"10s\"",
         "max_sessions" => "4",
         "probe" => "\"auto\"",
         "document" => "\"AWS-StartPortForwardingSessionToRemoteHost\"",
@@ -101,6 +107,9 @@ pub(super) struct Keys {
     pub(super) park_after: Option<Option<Duration>>,
     pub(super) keep_alive: Option<KeepAlive>,
     pub(super) hold: Option<Duration>,
+    pub(super) patience: Option<Duration>,
+    pub(super) ping_interval: Option<Duration>,
+    pub(super) ping_timeout: Option<Duration>,
     pub(super) max_sessions: Option<u8>,
     /// The inner `None` is `"auto"`.
     #[expect(clippy::option_option, reason = "not written, and written as `auto`, are two things")]
@@ -185,6 +194,9 @@ impl Reader<'_> {
                 );
             }
             "hold" => keys.hold = self.duration(name, value, &value::HOLD, ""),
+            "patience" => keys.patience = self.duration(name, value, &value::PATIENCE, ""),
+            "ping_interval" => keys.ping_interval = self.duration(name, value, &value::PING, ""),
+            "ping_timeout" => keys.ping_timeout = self.duration(name, value, &value::PING, ""),
             "max_sessions" => keys.max_sessions = self.max_sessions(value),
             "probe" => {
                 keys.probe = self.choice(

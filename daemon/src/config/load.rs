@@ -11,6 +11,7 @@ use super::model::{Config, LocalAddr};
 use super::place::{Place, SourceFile};
 use super::resolved::Resolved;
 use super::source::{self, Unreadable};
+use super::value;
 use super::warning;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -173,9 +174,26 @@ impl<'a> Loader<'a> {
             }
             self.errors.push(ConfigError::new(message, Some(entry.place.clone())).help(help));
         }
+        self.check_pings(keys);
         let local = keys.local.clone().zip(keys.written.get("local").map(|written| written.place.clone()));
         self.claim(Claim { name: entry.name.clone(), place: entry.place.clone(), local });
         self.tunnels.extend(merge::complete(entry));
+    }
+
+    /// A ping whose answer may take longer than the time to the next one would never be found unanswered.
+    fn check_pings(&mut self, keys: &Keys) {
+        let Some((timeout, written)) = keys.ping_timeout.zip(keys.written.get("ping_timeout")) else { return };
+        let interval = keys.ping_interval.unwrap_or(merge::PING_INTERVAL);
+        if timeout <= interval || keys.wrong.contains(&"ping_interval") {
+            return;
+        }
+        let (timeout, interval) = (value::show(timeout), value::show(interval));
+        let message = format!("`ping_timeout` ({timeout}) is longer than `ping_interval` ({interval})");
+        let error = ConfigError::new(message, Some(written.place.clone())).help(format!("accepted: 1s to {interval}"));
+        // In [defaults] it is wrong for every tunnel, and said once.
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
     }
 
     fn claim(&mut self, claim: Claim) {

@@ -10,6 +10,11 @@ use std::time::Duration;
 pub(super) const PARK_AFTER: Duration = Duration::from_mins(15);
 pub(super) const HOLD: Duration = Duration::from_secs(30);
 const MAX_SESSIONS: u8 = 4;
+/// An agent takes up to so long to find that its own websocket is dead (docs/protocol.md §2.5).
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Below the idle limits of common middleboxes.
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(20);
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A tunnel's values, and where those that are written stand.
 pub(super) type Merged = (TunnelConfig, BTreeMap<&'static str, Written>);
@@ -37,6 +42,9 @@ pub(super) fn inherit(keys: Keys, inherited: &Keys) -> Keys {
         park_after: keys.park_after.or(base.park_after),
         keep_alive: keys.keep_alive.or(base.keep_alive),
         hold: keys.hold.or(base.hold),
+        patience: keys.patience.or(base.patience),
+        ping_interval: keys.ping_interval.or(base.ping_interval),
+        ping_timeout: keys.ping_timeout.or(base.ping_timeout),
         max_sessions: keys.max_sessions.or(base.max_sessions),
         probe: keys.probe.or(base.probe),
         document: keys.document.or(base.document),
@@ -51,6 +59,7 @@ pub(super) fn inherit(keys: Keys, inherited: &Keys) -> Keys {
 /// Fills in what is built in. `None` for one that lacks what only its user can know.
 pub(super) fn complete(Entry { name, keys, .. }: Entry) -> Option<Merged> {
     let (remote, local, targets) = (keys.remote?, keys.local?, keys.target?);
+    let ping_interval = keys.ping_interval.unwrap_or(PING_INTERVAL);
     let tunnel = TunnelConfig {
         name,
         probe: keys.probe.flatten().unwrap_or_else(|| Probe::guess(remote.port)),
@@ -64,6 +73,10 @@ pub(super) fn complete(Entry { name, keys, .. }: Entry) -> Option<Merged> {
         park_after: keys.park_after.unwrap_or(Some(PARK_AFTER)),
         keep_alive: keys.keep_alive.unwrap_or(KeepAlive::Policy),
         hold: keys.hold.unwrap_or(HOLD),
+        patience: keys.patience.unwrap_or(PATIENCE),
+        ping_interval,
+        // Only one that is written can be wrong, and then it was reported.
+        ping_timeout: keys.ping_timeout.unwrap_or(PING_TIMEOUT).min(ping_interval),
         max_sessions: keys.max_sessions.unwrap_or(MAX_SESSIONS),
         document: keys.document,
         reason: keys.reason,

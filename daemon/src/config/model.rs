@@ -44,6 +44,12 @@ pub struct TunnelConfig {
     pub keep_alive: KeepAlive,
     /// How long a connection waits for a session that is opening or recovering.
     pub hold: Duration,
+    /// How long an agent may keep silent on an open data channel before its session is given up.
+    pub patience: Duration,
+    /// Time between websocket pings.
+    pub ping_interval: Duration,
+    /// Time for the answer to a ping, at most `ping_interval`; then the data channel counts as lost.
+    pub ping_timeout: Duration,
     /// Sessions the tunnel may have at once.
     pub max_sessions: u8,
     /// How `ready` is established.

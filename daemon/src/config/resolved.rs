@@ -135,6 +135,9 @@ fn value(key: &str, tunnel: &TunnelConfig) -> Value {
             KeepAlive::Always => "always",
         }),
         "hold" => json!(duration(tunnel.hold)),
+        "patience" => json!(duration(tunnel.patience)),
+        "ping_interval" => json!(duration(tunnel.ping_interval)),
+        "ping_timeout" => json!(duration(tunnel.ping_timeout)),
         "max_sessions" => json!(tunnel.max_sessions),
         "probe" => json!(match tunnel.probe {
             Probe::Postgres => "postgres",

@@ -9,7 +9,7 @@ mod variable;
 
 pub(super) use address::{LOCAL_FORMS, REMOTE_FORMS, local, local_port, remote, remote_port};
 pub(super) use aws_name::{document, is_known_region, nearest_region, profile, reason, region};
-pub(super) use duration::{DURATION_FORMS, HOLD, PARK_AFTER, duration, limited, show};
+pub(super) use duration::{DURATION_FORMS, HOLD, PARK_AFTER, PATIENCE, PING, duration, limited, show};
 pub(super) use label::{group, tunnel_name};
 pub(super) use target::{TARGET_FORMS, tag, target};
 pub(super) use variable::{Unset, expand};

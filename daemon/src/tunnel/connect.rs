@@ -9,7 +9,7 @@ use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmA
 use crate::chain;
 use crate::config::TunnelConfig;
 use crate::state::{SessionRecord, StateFile};
-use ssm_session::{Connect, ConnectError, Session, SessionStatus, StreamUrl, connect as open_websocket};
+use ssm_session::{Connect, ConnectError, KeepAlive, Session, SessionStatus, StreamUrl, connect_with};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -169,7 +169,8 @@ impl Connector {
     ) -> Result<Live, DownCause> {
         let url = stream_url(api, &grant.stream_url)?;
         let transport = self.websocket(api, about, &url).await?;
-        let session = Session::client(ssm_proto::Config::default());
+        let config = ssm_proto::Config { patience: self.tunnel.patience, ..ssm_proto::Config::default() };
+        let session = Session::client(config);
         session.attach(transport, grant.token);
         let Ok(outcome) = timeout(ESTABLISHED, established(&session, about)).await else {
             let text = format!("the SSM agent on {target} did not answer the session's first messages");
@@ -246,7 +247,8 @@ impl Connector {
         let credentials = self.noting_login(api.credentials().await).map_err(|error| about.call_failed(error))?;
         let request =
             Connect { url, signing: Some((credentials, api.region())), network: api.network(), timeout: WEBSOCKET };
-        open_websocket(request).await.map_err(|error| {
+        let keep_alive = KeepAlive { interval: self.tunnel.ping_interval, deadline: self.tunnel.ping_timeout };
+        connect_with(request, keep_alive).await.map_err(|error| {
             if matches!(error, ConnectError::Http { status: 401 | 403, .. }) {
                 // docs/protocol.md §2.6: signature, IAM or token. The next try has fresh credentials.
                 self.forget_api();

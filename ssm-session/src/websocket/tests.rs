@@ -88,6 +88,47 @@ async fn a_ping_that_stays_unanswered_ends_the_transport() {
     assert_eq!(start.elapsed().as_secs(), 30);
 }
 
+/// Between two pings the path dies. Without the check that would be noticed 30 s after the last ping.
+#[tokio::test(start_paused = true)]
+async fn a_check_finds_a_dead_path_at_once() {
+    let (mut client, _silent_server) = pair(Some(KEEP_ALIVE)).await;
+    assert!(client.next().now_or_never().is_none());
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let start = Instant::now();
+    Pin::new(&mut client).check(Duration::from_secs(3));
+    let Some(Err(TransportError::PongTimeout(allowed))) = client.next().await else { panic!("not a timeout") };
+    assert_eq!((start.elapsed().as_secs(), allowed.as_secs()), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_in_a_row_do_not_put_off_the_end_of_a_dead_path() {
+    let (mut client, _silent_server) = pair(Some(KEEP_ALIVE)).await;
+    let start = Instant::now();
+    let ended = loop {
+        Pin::new(&mut client).check(Duration::from_secs(3));
+        if let Ok(ended) = tokio::time::timeout(Duration::from_secs(1), client.next()).await {
+            break ended;
+        }
+    };
+    assert!(matches!(ended, Some(Err(TransportError::PongTimeout(_)))), "{ended:?}");
+    assert_eq!(start.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_of_a_path_that_lives_change_nothing() {
+    let (mut client, mut server) = pair(Some(KEEP_ALIVE)).await;
+    let serve = tokio::spawn(async move { server.next().await });
+    for _ in 0..100 {
+        Pin::new(&mut client).check(Duration::from_secs(3));
+        let idle = tokio::time::timeout(Duration::from_millis(1700), client.next()).await;
+        assert!(idle.is_err(), "{idle:?}");
+    }
+    let idle = tokio::time::timeout(Duration::from_mins(2), client.next()).await;
+    assert!(idle.is_err(), "{idle:?}");
+    drop(client);
+    assert!(matches!(serve.await.unwrap(), Some(Err(_))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn answered_pings_keep_the_transport() {
     let (mut client, mut server) = pair(Some(KEEP_ALIVE)).await;

@@ -15,7 +15,7 @@ use futures_util::{Sink, Stream, StreamExt as _};
 use ring::digest::{Context, SHA256};
 use serde_json::json;
 use ssm_proto::{AgentProperties, Config, TokenValue, WsFrame};
-use ssm_session::{MuxStream, Session, SessionStatus, Transport, TransportError, memory_pair};
+use ssm_session::{Duplex, MuxStream, Session, SessionStatus, Transport, TransportError, memory_pair};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::Notify,
@@ -142,6 +142,8 @@ impl Counted {
         (Box::pin(Self { inner, polls: polls.clone() }), polls)
     }
 }
+
+impl Duplex for Counted {}
 
 impl Stream for Counted {
     type Item = Result<WsFrame, TransportError>;

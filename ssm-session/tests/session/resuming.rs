@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use ssm_proto::message::{ClientMessage, Flags, MessageId, MessageType};
 use ssm_proto::{Config, TokenValue, WsFrame};
-use ssm_session::{SessionStatus, TransportError, WebSocket, memory_pair};
+use ssm_session::{KeepAlive, SessionStatus, TransportError, WebSocket, memory_pair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{Ends, Wire, detached, fast_client, receive, send, status, within};
@@ -90,7 +90,7 @@ async fn a_websocket_close_is_told_with_code_and_reason() {
     let ends = Ends::new(fast_client(), Config::fast_agent());
     let (near, far) = tokio::io::duplex(64 * 1024);
     let mut gateway = WebSocket::accept_upgraded(far, None).await;
-    ends.client.attach(Box::pin(client_websocket(near).await), TokenValue::new("t"));
+    ends.client.attach(Box::pin(client_websocket(near, None).await), TokenValue::new("t"));
     let Some(Ok(_open)) = within(gateway.next()).await else { panic!("no open message") };
     gateway.set_close(1000, "Bye");
     gateway.close().await.unwrap();
@@ -139,10 +139,13 @@ async fn a_handshake_cut_in_the_middle_is_completed_later() {
     assert_eq!(within(there.read_u8()).await.unwrap(), b'x');
 }
 
-async fn client_websocket(io: tokio::io::DuplexStream) -> WebSocket<tokio::io::DuplexStream> {
+async fn client_websocket(
+    io: tokio::io::DuplexStream,
+    keep_alive: Option<KeepAlive>,
+) -> WebSocket<tokio::io::DuplexStream> {
     use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
     let config = Some(ssm_session::websocket_config());
-    WebSocket::new(WebSocketStream::from_raw_socket(io, Role::Client, config).await, None)
+    WebSocket::new(WebSocketStream::from_raw_socket(io, Role::Client, config).await, keep_alive)
 }
 
 /// The first sign of life and the loss of the transport arrive together: what is told last must be the loss, or nobody
@@ -182,4 +185,26 @@ async fn silence_is_suspect_until_another_transport_is_heard() {
     let mut question = [0; 8];
     within(there.read_exact(&mut question)).await.unwrap();
     assert_eq!(&question, b"anybody?");
+}
+
+/// After a wake-up nobody waits for the next ping. A session that has no transport, or one that lives, does not mind.
+#[tokio::test(start_paused = true)]
+async fn a_check_finds_a_path_that_died_unnoticed() {
+    let (ends, _wire) = Ends::fast().await;
+    let (near, _nobody_answers) = tokio::io::duplex(64 * 1024);
+    let transport = client_websocket(near, Some(KeepAlive::default())).await;
+    ends.client.attach(Box::pin(transport), TokenValue::new("t"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let start = tokio::time::Instant::now();
+    ends.client.check();
+    let lost = status(&ends.client, |status| matches!(status, SessionStatus::Detached { .. })).await;
+    let SessionStatus::Detached { reason } = lost else { unreachable!() };
+    assert!(matches!(*reason, TransportError::PongTimeout(_)), "{reason:?}");
+    assert_eq!(start.elapsed().as_secs(), 3);
+    ends.client.check();
+    let _wire = ends.wire();
+    status(&ends.client, |status| matches!(status, SessionStatus::Established)).await;
+    ends.client.check();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(matches!(*ends.client.status().borrow(), SessionStatus::Established));
 }

@@ -200,6 +200,14 @@ fn each_kind_of_mistake_says_what_to_write() {
         ("hold = \"15\"", "`hold`: the unit is missing (write `\"15s\"` or `\"15m\"`)"),
         ("hold = \"2h\"", "`hold`: 2h is too long (accepted: 0s to 1h)"),
         ("hold = \"never\"", "`hold`: `never` is no duration (accepted: a duration such as"),
+        ("patience = \"0s\"", "`patience`: 0s is too short (accepted: 1s to 24h)"),
+        ("ping_interval = \"1h\"", "`ping_interval`: 1h is too long (accepted: 1s to 5m)"),
+        ("ping_timeout = 5", "`ping_timeout` cannot be a number (write `\"5s\"` or `\"5m\"`)"),
+        ("ping_timeout = \"30s\"", "`ping_timeout` (30s) is longer than `ping_interval` (20s) (accepted: 1s to 20s)"),
+        (
+            "ping_interval = \"2s\"\nping_timeout = \"3s\"",
+            "`ping_timeout` (3s) is longer than `ping_interval` (2s) (accepted: 1s to 2s)",
+        ),
         ("park_after = \"0s\"", "`park_after`: 0s is too short (accepted: 100ms to 168h)"),
         (
             "park_after = true",
@@ -239,6 +247,25 @@ fn each_kind_of_mistake_says_what_to_write() {
         let said: Vec<&str> = found.iter().filter_map(|line| line.split_once(' ')).map(|(_, said)| said).collect();
         assert!(matches!(said.as_slice(), [one] if one.starts_with(expected)), "{text}: {said:#?}");
     }
+}
+
+#[test]
+fn a_default_that_is_wrong_for_every_tunnel_is_said_once() {
+    let tunnel = |name: &str, port: u16| format!("[tunnels.{name}]\nremote = 1\nlocal = {port}\n");
+    let text = format!(
+        "[defaults]\ntarget = \"i-01234567\"\nping_timeout = \"30s\"\n{}{}ping_interval = \"1m\"\n{}ping_interval = \"0s\"\n",
+        tunnel("a", 1001),
+        tunnel("b", 1002),
+        tunnel("c", 1003),
+    );
+    let found = lines(&errors(&text).errors);
+    assert_eq!(
+        found,
+        [
+            "3:16 `ping_timeout` (30s) is longer than `ping_interval` (20s) (accepted: 1s to 20s)",
+            "14:17 `ping_interval`: 0s is too short (accepted: 1s to 5m)",
+        ]
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::*;
 use crate::aws::{Candidate, TagFilter};
 use crate::config::merge::{HOLD, PARK_AFTER};
 use crate::config::{Probe, Remote};
+use std::time::Duration;
 
 fn good(text: &str) -> Config {
     parse(Path::new("config.toml"), text).unwrap_or_else(|errors| panic!("{errors}"))
@@ -35,6 +36,8 @@ fn the_documented_example() {
         profile = "prod"
         park_after = "never"
         hold = "5s"
+        patience = "10m"
+        ping_interval = "5s"
         open = "on-demand"
         endpoints.ssm = "http://127.0.0.1:8129"
         "#,
@@ -46,6 +49,10 @@ fn the_documented_example() {
     assert_eq!(db.scope.profile.as_deref(), Some("dev"));
     assert_eq!(db.park_after, Some(PARK_AFTER));
     assert_eq!(db.hold, HOLD);
+    let seconds = Duration::from_secs;
+    assert_eq!((db.patience, db.ping_interval, db.ping_timeout), (seconds(120), seconds(20), seconds(10)));
+    // A ping is answered before the next one.
+    assert_eq!((web.patience, web.ping_interval, web.ping_timeout), (seconds(600), seconds(5), seconds(5)));
     let tag = |key: &str, value: &str| Candidate::Tag(TagFilter { key: key.into(), value: value.into() });
     assert_eq!(db.targets, [tag("Name", "bastion")]);
     assert_eq!(web.remote, Remote { host: None, port: 8080 });

@@ -49,6 +49,7 @@ fn each_value_says_where_it_comes_from() {
         ("endpoints.ssmmessages", "null", "unset"),
         ("groups", "[\"db\"]", "c.toml:9"),
         ("park_after", "\"15m\"", "built in"),
+        ("ping_timeout", "\"10s\"", "built in"),
         ("hold", "\"1m30s\"", "defaults c.toml:3"),
         ("probe", "\"postgres\"", "built in"),
         ("document", "\"AWS-StartPortForwardingSessionToRemoteHost\"", "built in"),

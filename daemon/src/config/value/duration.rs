@@ -9,6 +9,10 @@ pub(crate) const DURATION_FORMS: &str = "a duration such as `\"30s\"`, `\"15m\"`
 
 /// `hold`: programs give up connecting long before the longest.
 pub(crate) const HOLD: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+/// `patience`: a session that lives may be silent for as long as its agent takes to reconnect.
+pub(crate) const PATIENCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+/// `ping_interval`, `ping_timeout`: the official client's interval is the longest; middleboxes forget connections sooner.
+pub(crate) const PING: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(5);
 /// `park_after`: nothing at all would close a session before its first connection; a week is `"never"`.
 pub(crate) const PARK_AFTER: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(24 * 7);
 

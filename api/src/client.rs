@@ -5,6 +5,7 @@
 
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::event::DaemonEvent;
+use crate::history::History;
 use crate::log::{LogEvent, LogQuery, Logs};
 use crate::sse::{SseReader, TooLarge};
 use crate::status::TunnelStatus;
@@ -129,6 +130,14 @@ impl Client {
     /// [`ErrorCode::NoSuchTunnel`], and as every request.
     pub async fn tunnel(&self, name: &str) -> Result<TunnelStatus, ClientError> {
         self.get(&tunnel_path(name, "")).await
+    }
+
+    /// `GET /v1/tunnels/{name}/history`: its last changes and their causes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn history(&self, name: &str) -> Result<History, ClientError> {
+        self.get(&tunnel_path(name, "/history")).await
     }
 
     /// `POST /v1/tunnels/{name}/restart`: closes its sessions and opens new ones.

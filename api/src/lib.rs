@@ -18,6 +18,7 @@
 mod client;
 mod error;
 mod event;
+mod history;
 mod log;
 mod selector;
 mod socket;
@@ -28,6 +29,7 @@ mod types;
 pub use client::{Client, ClientError, Events, LogEvents};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::DaemonEvent;
+pub use history::{History, StateChange, Toll};
 pub use log::{LogEvent, LogLevel, LogLine, LogQuery, Logs};
 pub use selector::{Selector, SelectorError, similar};
 pub use socket::{PlaceError, Places, socket_in};

@@ -136,6 +136,10 @@ pub enum CauseKind {
     Parked,
     /// The other side broke the protocol.
     Protocol,
+    /// A connection needs a session. Only in the history.
+    Connection,
+    /// What stood in the way is gone. Only in the history.
+    Recovered,
     /// A kind that this version does not know.
     #[serde(other)]
     Other,
@@ -143,7 +147,7 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::User,
         Self::Config,
         Self::ServiceRecycle,
@@ -171,6 +175,8 @@ impl CauseKind {
         Self::PortTaken,
         Self::Parked,
         Self::Protocol,
+        Self::Connection,
+        Self::Recovered,
         Self::Other,
     ];
 
@@ -204,6 +210,8 @@ impl CauseKind {
             Self::PortTaken => "port taken",
             Self::Parked => "parked",
             Self::Protocol => "protocol error",
+            Self::Connection => "a connection",
+            Self::Recovered => "works again",
             Self::Other => "see status",
         }
     }

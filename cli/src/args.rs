@@ -3,7 +3,7 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, demo, down, logs, ls, restart, sim, status, stop, up, version, wait,
+    completions, config, daemon, demo, down, logs, ls, restart, sim, status, stop, up, version, wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -21,6 +21,7 @@ Examples:
   tunnels up --wait @db         only the group `db`; return when all of them answer
   tunnels ls --watch            follow them
   tunnels status orders-db      why it is not ready, and what to do
+  tunnels why orders-db         what happened to it, and what that cost
   tunnels stop                  end the daemon, and with it every session";
 
 /// Keeps named AWS Session Manager port forwards alive: stable local ports that lead to databases,
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Ls(ls::Ls),
     /// Show one tunnel in detail
     Status(status::Status),
+    /// Show what happened to one tunnel, when and why, and what it cost
+    Why(why::Why),
     /// Show the daemon's log, of all tunnels or of one
     Logs(logs::Logs),
     /// Wait until tunnels are in a state
@@ -92,6 +95,7 @@ impl Command {
         match self {
             Self::Ls(ls) => ls.json,
             Self::Status(status) => status.json,
+            Self::Why(why) => why.json,
             Self::Logs(logs) => logs.json,
             Self::Config(config) => config.wants_json(),
             Self::Version(version) => version.json,
@@ -106,6 +110,7 @@ impl Command {
             Self::Restart(restart) => restart.run(config),
             Self::Ls(ls) => ls.run(config),
             Self::Status(status) => status.run(config),
+            Self::Why(why) => why.run(config),
             Self::Logs(logs) => logs.run(config),
             Self::Wait(wait) => wait.run(config),
             Self::Daemon(daemon) => daemon.run(config),

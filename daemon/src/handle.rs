@@ -8,7 +8,7 @@ use crate::log_buffer::LogBuffer;
 use crate::status::{ConfigState, StatusBoard, Subscription};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tunnels_api::{ApiError, DaemonVersion, ErrorCode, Reloaded, TunnelStatus};
+use tunnels_api::{ApiError, DaemonVersion, ErrorCode, History, Reloaded, TunnelStatus};
 
 /// How many commands may wait for the control task. It never awaits AWS or the network, so the queue
 /// is only ever this long when a script floods the socket; senders then wait.
@@ -106,6 +106,11 @@ impl DaemonHandle {
     /// One tunnel by its exact name.
     pub fn tunnel(&self, name: &str) -> Option<TunnelStatus> {
         self.board.tunnel(name)
+    }
+
+    /// The last changes of one tunnel, by its exact name.
+    pub fn history(&self, name: &str) -> Option<History> {
+        self.board.history(name)
     }
 
     /// Everything there is now, and everything that will happen after it.

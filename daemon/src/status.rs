@@ -4,8 +4,10 @@
 //! broadcast. Byte and connection counters are atomics that the forwarding tasks bump without asking
 //! anybody; they are read when somebody looks. The board decides nothing.
 
+use crate::connections::Connections;
+use crate::history::{Change, History};
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
@@ -23,7 +25,7 @@ pub(crate) type RttSource = Box<dyn Fn() -> Option<Duration> + Send>;
 pub(crate) struct Gauges {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
-    streams: AtomicU32,
+    connections: Arc<Connections>,
     rate_in: AtomicU64,
     rate_out: AtomicU64,
     /// Set while a session is attached.
@@ -35,7 +37,7 @@ impl fmt::Debug for Gauges {
         f.debug_struct("Gauges")
             .field("bytes_in", &self.bytes_in)
             .field("bytes_out", &self.bytes_out)
-            .field("streams", &self.streams)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }
@@ -51,15 +53,14 @@ impl Gauges {
         self.bytes_out.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// Counts a forwarded connection for as long as the guard lives.
-    pub(crate) fn stream(self: &Arc<Self>) -> StreamGuard {
-        self.streams.fetch_add(1, Relaxed);
-        StreamGuard(Arc::clone(self))
+    /// Its forwarded connections, and what became of them.
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     /// Forwarded connections that are open.
     pub(crate) fn streams(&self) -> u32 {
-        self.streams.load(Relaxed)
+        self.connections.open()
     }
 
     /// Says where the round trip is read from, or that there is no session to ask.
@@ -77,16 +78,6 @@ impl Gauges {
         if let Some(rtt) = lock(&self.rtt).as_ref().and_then(|ask| ask()) {
             status.rtt_ms = Some((rtt.as_secs_f64() * 1e6).round() / 1e3);
         }
-    }
-}
-
-/// One forwarded connection in the count of [`Gauges::streams`].
-#[derive(Debug)]
-pub(crate) struct StreamGuard(Arc<Gauges>);
-
-impl Drop for StreamGuard {
-    fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Relaxed);
     }
 }
 
@@ -145,6 +136,7 @@ pub(crate) struct Slot(u64);
 struct Entry {
     slot: Slot,
     status: TunnelStatus,
+    history: History,
     gauges: Arc<Gauges>,
     /// Byte counters at the last sample, for the rates.
     sampled: (u64, u64, Instant),
@@ -189,6 +181,13 @@ impl StatusBoard {
         self.lock().entries.iter().find(|entry| entry.status.name == name).map(Entry::live)
     }
 
+    /// The last changes of one tunnel, by its exact name.
+    pub fn history(&self, name: &str) -> Option<tunnels_api::History> {
+        let board = self.lock();
+        let entry = board.entries.iter().find(|entry| entry.status.name == name)?;
+        Some(entry.history.report(name, entry.gauges.connections.toll()))
+    }
+
     /// Everything there is now and everything that happens after it.
     pub fn subscribe(&self) -> Subscription {
         // Under the lock that is held while anything is sent: nothing falls between the two.
@@ -210,17 +209,21 @@ impl StatusBoard {
         let mut board = self.lock();
         let slot = Slot(board.next_slot);
         board.next_slot += 1;
-        let entry = Entry { slot, status, gauges, sampled: (0, 0, now) };
+        let entry = Entry { slot, status, history: History::default(), gauges, sampled: (0, 0, now) };
         self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         board.entries.push(entry);
         slot
     }
 
-    /// Replaces the status in a slot; called by its own task only. One that is off the board stays off.
-    pub(crate) fn publish(&self, slot: Slot, status: TunnelStatus) {
+    /// Replaces the status in a slot and notes what has changed with it; called by its own task only. One that
+    /// is off the board stays off.
+    pub(crate) fn publish(&self, slot: Slot, status: TunnelStatus, change: Option<Change>) {
         let mut board = self.lock();
         if let Some(entry) = board.entries.iter_mut().find(|entry| entry.slot == slot) {
             entry.status = status;
+            if let Some(change) = change {
+                entry.history.add(change);
+            }
             self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         }
     }

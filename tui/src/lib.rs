@@ -2,7 +2,8 @@
 //!
 //! `conn` listens to the daemon and reconnects by itself, and `model` holds everything that is shown. Pure
 //! modules turn that into text: `table` the rows (of each `column` that `layout` finds room for),
-//! `notes` what is said below them, `list` both together, `detail` one tunnel, `progress` what a command
+//! `notes` what is said below them, `list` both together, `detail` one tunnel, `timeline` what
+//! happened to it, `progress` what a command
 //! waits for, `log` the daemon's lines; `words`, `units`, `text` and `style` are their vocabulary. `live` and
 //! `region` draw on a terminal. The crate knows the daemon through `tunnels-api` only: it has no path to AWS
 //! or to the protocol.
@@ -25,5 +26,6 @@ mod region;
 pub mod style;
 pub mod table;
 pub mod text;
+pub mod timeline;
 pub mod units;
 pub mod words;

@@ -41,6 +41,15 @@ pub fn span(span: Duration) -> String {
     shown.join(" ")
 }
 
+/// A span that may be very short: `41ms`, `4.2s`, and from ten seconds on as [`span`].
+pub fn lasted(time: Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1000 => format!("{millis}ms"),
+        millis @ 1000..10_000 => format!("{}.{}s", millis / 1000, millis / 100 % 10),
+        _ => span(time),
+    }
+}
+
 /// How long ago `then` was; a clock that went back reads as just now.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     span(now.duration_since(then).try_into().unwrap_or_default())
@@ -94,6 +103,13 @@ mod tests {
             [(0, "0s"), (42, "42s"), (60, "1m"), (185, "3m 5s"), (7_800, "2h 10m"), (7_205, "2h"), (356_400, "4d 3h")];
         for (seconds, text) in cases {
             assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn short_spans() {
+        for (millis, text) in [(0, "0ms"), (999, "999ms"), (1000, "1.0s"), (9_999, "9.9s"), (10_999, "10s")] {
+            assert_eq!(lasted(Duration::from_millis(millis)), text);
         }
     }
 

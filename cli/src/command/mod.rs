@@ -14,6 +14,7 @@ pub(crate) mod stop;
 pub(crate) mod up;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod why;
 
 use crate::exit::Exit;
 use crate::signals::Signals;

@@ -17,8 +17,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{
-    Accepted, ApiError, DaemonVersion, ErrorBody, ErrorCode, Reloaded, SelectRequest, StopRequest, TargetState,
-    TunnelState, TunnelStatus, Tunnels, UpRequest,
+    Accepted, ApiError, DaemonVersion, ErrorBody, ErrorCode, History, Reloaded, SelectRequest, StopRequest,
+    TargetState, TunnelState, TunnelStatus, Tunnels, UpRequest,
 };
 
 /// What every route can reach.
@@ -32,6 +32,7 @@ pub(super) fn router(daemon: DaemonHandle, shutdown: CancellationToken) -> Route
     Router::new()
         .route("/v1/tunnels", get(tunnels))
         .route("/v1/tunnels/{name}", get(tunnel))
+        .route("/v1/tunnels/{name}/history", get(history))
         .route("/v1/tunnels/{name}/up", post(tunnel_up))
         .route("/v1/tunnels/{name}/down", post(tunnel_down))
         .route("/v1/tunnels/{name}/restart", post(tunnel_restart))
@@ -80,6 +81,13 @@ async fn tunnels(State(served): State<Served>) -> Json<Tunnels> {
 
 async fn tunnel(State(served): State<Served>, Path(name): Path<String>) -> Answer<TunnelStatus> {
     Ok(Json(existing(&served.daemon, &name)?))
+}
+
+async fn history(State(served): State<Served>, Path(name): Path<String>) -> Answer<History> {
+    match served.daemon.history(&name) {
+        Some(history) => Ok(Json(history)),
+        None => Err(unknown(&served.daemon, &name).into()),
+    }
 }
 
 async fn tunnel_up(State(served): State<Served>, Path(name): Path<String>, body: Bytes) -> Answer<Accepted> {
@@ -159,14 +167,16 @@ fn note(command: &str, select: &[String], all: &str) {
 
 /// A route with a name in it means exactly that tunnel; patterns are for `/v1/up` and `/v1/down`.
 pub(super) fn existing(daemon: &DaemonHandle, name: &str) -> Result<TunnelStatus, ApiError> {
-    daemon.tunnel(name).ok_or_else(|| {
-        let tunnels = daemon.tunnels();
-        let hint = match tunnels_api::similar(name, tunnels.iter().map(|tunnel| &*tunnel.name)) {
-            Some(similar) => format!("did you mean `{similar}`? `tunnels ls` shows the names"),
-            None => "`tunnels ls` shows the names".to_owned(),
-        };
-        ApiError::new(ErrorCode::NoSuchTunnel, format!("no tunnel is named `{name}`")).with_hint(hint)
-    })
+    daemon.tunnel(name).ok_or_else(|| unknown(daemon, name))
+}
+
+fn unknown(daemon: &DaemonHandle, name: &str) -> ApiError {
+    let tunnels = daemon.tunnels();
+    let hint = match tunnels_api::similar(name, tunnels.iter().map(|tunnel| &*tunnel.name)) {
+        Some(similar) => format!("did you mean `{similar}`? `tunnels ls` shows the names"),
+        None => "`tunnels ls` shows the names".to_owned(),
+    };
+    ApiError::new(ErrorCode::NoSuchTunnel, format!("no tunnel is named `{name}`")).with_hint(hint)
 }
 
 /// What AWS takes as the reason of a session (docs/protocol.md §1.2).

@@ -107,7 +107,7 @@ impl Shared {
 
 /// Serves one connection to its end.
 pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
-    let guard = shared.gauges.stream();
+    let mut ticket = shared.gauges.connections().enter();
     shared.tell(News::StreamsChanged).await;
     let hold = shared.gate.borrow().hold;
     let admission = tokio::select! {
@@ -117,6 +117,7 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
     };
     let ended = match admission {
         Ok(Admitted { stream, _user }) => {
+            ticket.carried();
             let news = shared.news.clone();
             let gate = shared.gate.clone();
             let on_answer = move || {
@@ -129,15 +130,23 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
         }
         Err(refused) => {
             tracing::debug!(parent: &shared.span, ?refused, ?hold, "connection reset");
+            if refused == Refused::Gone {
+                ticket.over();
+            }
             drop(local);
             None
         }
     };
     tracing::trace!(parent: &shared.span, ?ended, "connection over");
-    if ended == Some(Ended::Refused) {
-        shared.tell(News::Refused).await;
+    match ended {
+        Some(Ended::Refused) => {
+            ticket.turned_away();
+            shared.tell(News::Refused).await;
+        }
+        Some(Ended::ByLocal | Ended::ByRemote) => ticket.over(),
+        Some(Ended::SessionLost) | None => {}
     }
-    drop(guard);
+    drop(ticket);
     shared.tell(News::StreamsChanged).await;
 }
 

@@ -4,16 +4,19 @@ use super::lifecycle::Lifecycle;
 use super::state_log::{StateLine, StateLog};
 use crate::clock;
 use crate::config::TunnelConfig;
+use crate::connections::LastLosses;
+use crate::history::Change;
 use crate::status::{Gauges, Slot, StatusBoard};
 use std::sync::Arc;
 use std::time::Instant;
-use tunnels_api::{TargetState, TunnelState, TunnelStatus};
+use tunnels_api::{TargetState, Timestamp, TunnelState, TunnelStatus};
 
 /// The only writer of the entry.
 #[derive(Debug)]
 pub(super) struct Publisher {
     board: StatusBoard,
     slot: Slot,
+    gauges: Arc<Gauges>,
     /// What the configuration says; the candidates stand for the target while no session has one.
     configured: TunnelStatus,
     shown: TunnelStatus,
@@ -27,8 +30,8 @@ impl Publisher {
     pub(super) fn new(config: &TunnelConfig, board: StatusBoard, gauges: Arc<Gauges>, wanted: TargetState) -> Self {
         let configured = configured(config);
         let shown = TunnelStatus { wanted, ..configured.clone() };
-        let slot = board.add(shown.clone(), gauges, clock::now());
-        Self { board, slot, configured, shown, retry_at: None, log: StateLog::new() }
+        let slot = board.add(shown.clone(), Arc::clone(&gauges), clock::now());
+        Self { board, slot, gauges, configured, shown, retry_at: None, log: StateLog::new() }
     }
 
     /// The configuration has changed, which shows from the next [`Self::show`] on.
@@ -58,14 +61,25 @@ impl Publisher {
         if next == self.shown && retry_at == self.retry_at {
             return;
         }
+        let at = clock::timestamp();
+        let change = self.change(&next, at);
         let moved = next.state != self.shown.state;
         self.shown = TunnelStatus {
-            since: if moved { clock::timestamp() } else { next.since },
+            since: if moved { at } else { next.since },
             retry_at: retry_at.map(|at| clock::timestamp_of(at, clock::now())),
             ..next
         };
         self.retry_at = retry_at;
-        self.board.publish(self.slot, self.shown.clone());
+        self.board.publish(self.slot, self.shown.clone(), change);
+    }
+
+    /// What goes into the history, with the account of the connections up to now.
+    fn change(&self, next: &TunnelStatus, at: Timestamp) -> Option<Change> {
+        let old = (self.shown.state, self.shown.cause.as_ref());
+        let mut change = Change::between(old, (next.state, next.cause.as_ref()), at)?;
+        let losses = if change.costs_connections() { LastLosses::MoveOn } else { LastLosses::Stay };
+        change.before = self.gauges.connections().close_account(losses, clock::now());
+        Some(change)
     }
 
     fn log(&mut self, next: &TunnelStatus, is_waiting: bool) {

@@ -33,7 +33,7 @@ fn names_and_groups_come_from_the_daemon_or_else_from_the_configuration() {
         assert_eq!(offered(&user, &["tunnels", command, "ord"]), ["orders-db"], "{command}");
         assert_eq!(offered(&user, &["tunnels", command, "other", "@"]), ["@db"], "{command}");
     }
-    for command in ["status", "logs"] {
+    for command in ["status", "why", "logs"] {
         assert_eq!(offered(&user, &["tunnels", command, "ord"]), ["orders-db"], "{command}");
     }
     assert_eq!(offered(&user, &["tunnels", "rest"]), ["restart"]);

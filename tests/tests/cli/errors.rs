@@ -18,7 +18,7 @@ fn each(user: &TestDaemon, table: &[Line], code: &str) {
             continue;
         }
         says_what_and_what_next(line, &finished);
-        if ["ls", "status", "logs"].contains(&words[0]) {
+        if ["ls", "status", "why", "logs"].contains(&words[0]) {
             let finished = user.run(&[&words[..], &["--json"]].concat()).expect_code(*exit);
             assert_eq!(finished.stdout, "", "{line} --json");
             is_error(line, &finished, code);
@@ -71,6 +71,7 @@ fn without_a_daemon() {
         ("ls", 4),
         ("ls api", 4),
         ("status api", 4),
+        ("why api", 4),
         ("logs", 4),
         ("logs api", 4),
         ("down", 4),
@@ -103,7 +104,7 @@ fn for_a_tunnel_that_nobody_knows() {
             assert_eq!(finished.stdout, "", "{command}");
         }
     }
-    each(&user, &[("status apo", 5), ("logs apo", 5), ("ls apo", 5)], "no-such-tunnel");
+    each(&user, &[("status apo", 5), ("why apo", 5), ("logs apo", 5), ("ls apo", 5)], "no-such-tunnel");
     assert!(user.run(&["up", "apo"]).stderr.contains("`api`"), "the name that was meant is offered");
     assert_eq!(user.status("api")["state"], "down", "and nothing was done");
 }
@@ -132,12 +133,12 @@ fn with_another_configuration_than_the_daemon_s() {
     let other = user.config().with_file_name("other.toml");
     std::fs::copy(user.config(), &other).unwrap();
     let other = other.to_str().unwrap();
-    for line in ["up", "down", "restart api", "ls", "status api", "logs", "wait api", "stop", "daemon"] {
+    for line in ["up", "down", "restart api", "ls", "status api", "why api", "logs", "wait api", "stop", "daemon"] {
         let words: Vec<&str> = ["--config", other].into_iter().chain(line.split(' ')).collect();
         let finished = user.run(&words).expect_code(3);
         says_what_and_what_next(line, &finished);
         assert_eq!(finished.stdout, "", "{line}");
-        if ["ls", "status api", "logs"].contains(&line) {
+        if ["ls", "status api", "why api", "logs"].contains(&line) {
             let finished = user.run(&[&words[..], &["--json"]].concat()).expect_code(3);
             is_error(line, &finished, "config-mismatch");
         }
@@ -176,7 +177,7 @@ fn with_a_tunnel_that_needs_a_login_has_failed_or_takes_too_long() {
         let opening = glance.stdout.contains("connecting");
         assert_eq!(glance.code, Some(if opening { 0 } else { exit }), "{state}\n{}\n{}", glance.stdout, glance.stderr);
         // Whoever only looks has no trouble.
-        each(&user, &[("ls", 0), ("status api", 0), ("logs api", 0), ("version", 0)], "");
+        each(&user, &[("ls", 0), ("status api", 0), ("why api", 0), ("logs api", 0), ("version", 0)], "");
         sim.clear_faults();
     }
     each(&user, &[("restart api --wait", 0), ("wait api", 0), ("up --wait", 0), ("down", 0), ("stop", 0)], "");
@@ -194,6 +195,9 @@ fn with_a_command_line_that_makes_no_sense() {
         "ls --fly",
         "status",
         "status a b",
+        "why",
+        "why a b",
+        "why a -n many",
         "logs --fly",
         "wait",
         "wait api --for sleeping",

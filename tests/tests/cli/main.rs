@@ -10,3 +10,4 @@ mod logs;
 mod output;
 mod places;
 mod skew;
+mod why;

@@ -27,7 +27,7 @@ fn help_lists_the_exit_codes_and_every_command() {
     let sim = TestSim::start();
     let user = TestDaemon::new(&sim);
     let help = user.run(&["--help"]).expect_success().stdout;
-    let commands = "up down restart ls status logs wait daemon stop config demo sim completions version";
+    let commands = "up down restart ls status why logs wait daemon stop config demo sim completions version";
     for command in commands.split(' ') {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in:\n{help}");
         let own = user.run(&[command, "--help"]).expect_success();
@@ -77,7 +77,7 @@ fn a_reader_that_hangs_up_is_no_error() {
     let sim = TestSim::start();
     let user = TestDaemon::new(&sim).tunnel("api", remote.address());
     user.run(&["up", "--wait"]).expect_success();
-    for arguments in ["ls", "status api", "--help"] {
+    for arguments in ["ls", "status api", "why api", "--help"] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         // A pipe whose reader is gone before anything is written.
         let (reader, writer) = std::io::pipe().unwrap();

@@ -33,7 +33,7 @@ fn says(finished: Finished, line: &str, code: i32, words: &[&str]) {
 fn a_path_that_is_too_long_for_a_socket() {
     let (_sim, user) = user();
     let long = user.home().join("x".repeat(100));
-    for line in ["up", "daemon", "daemon --foreground", "ls", "status api", "logs", "down", "stop"] {
+    for line in ["up", "daemon", "daemon --foreground", "ls", "status api", "why api", "logs", "down", "stop"] {
         let finished = run(&user, line, "TUNNELS_RUNTIME_DIR", &long);
         says(finished, line, 1, &["bytes long", "at most", "TUNNELS_RUNTIME_DIR"]);
     }

@@ -237,7 +237,7 @@ async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
     let snapshot = vec![status("orders-db", TunnelState::Connecting)];
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Snapshot { tunnels: snapshot, config_error: None });
     let ready = status("orders-db", TunnelState::Ready);
-    daemon.board.publish(daemon.slot, ready.clone());
+    daemon.board.publish(daemon.slot, ready.clone(), None);
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::TunnelChanged { tunnel: ready });
     daemon.board.announce(DaemonEvent::Stopping);
     daemon.shutdown.cancel();
@@ -331,7 +331,7 @@ async fn health_and_readiness() {
     let answer = daemon.raw("GET /readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.ends_with("orders-db connecting\n"), "{answer}");
-    daemon.board.publish(daemon.slot, status("orders-db", TunnelState::Ready));
+    daemon.board.publish(daemon.slot, status("orders-db", TunnelState::Ready), None);
     assert!(daemon.raw("GET /readyz").await.starts_with("HTTP/1.1 200"));
 }
 

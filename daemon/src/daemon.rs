@@ -8,6 +8,7 @@ use crate::claim::ClaimError;
 use crate::clock;
 use crate::config::{Config, ConfigErrors};
 use crate::config_source::{ConfigSource, Loaded};
+use crate::disturbance;
 use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply};
 use crate::ipc::Instance;
 use crate::leftovers;
@@ -149,6 +150,7 @@ impl Daemon {
         let board = around.board.clone();
         let state = around.state.clone();
         let serving_ends = CancellationToken::new();
+        let watching = disturbance::watch(around.nudges.clone());
         let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
         // Whoever asked for the configuration to be read, and is told what came of it.
         let mut asked: Vec<ReloadReply> = Vec::new();
@@ -161,6 +163,7 @@ impl Daemon {
             AbortOnDropHandle::new(tokio::spawn(async move { state.keep_written().await }))
         };
         let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
+        let _watcher = AbortOnDropHandle::new(tokio::spawn(watching));
 
         let mut sample = interval(SAMPLE);
         sample.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -21,6 +21,7 @@ pub mod config;
 mod config_source;
 mod connections;
 mod daemon;
+mod disturbance;
 mod handle;
 mod history;
 mod ipc;

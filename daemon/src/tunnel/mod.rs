@@ -40,7 +40,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::TargetState;
 
-pub(crate) use nudge::Nudges;
+pub(crate) use nudge::{Nudge, Nudges};
 pub(crate) use turns::Turns;
 
 /// The supervisor sends a command per user's wish and waits for none; a tunnel takes them at once, so more

@@ -21,7 +21,6 @@ pub(crate) enum Nudge {
     /// Addresses or routes of this machine have changed: data channels may be dead, and calls may work.
     Network,
     /// The machine has slept: as [`Self::Network`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "who notices it comes with it"))]
     Woke,
     /// An endpoint that could not be reached has answered.
     Reached(Endpoint),

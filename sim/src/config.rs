@@ -10,6 +10,7 @@ use std::str::FromStr;
 use ssm_session::SigningCredentials;
 
 use crate::faults::Faults;
+use crate::scenario::Scenario;
 
 /// Port of the API, the gateway and `/_sim` when nothing else is asked for.
 pub const DEFAULT_PORT: u16 = 8129;
@@ -35,8 +36,10 @@ pub struct SimConfig {
     pub strict: Option<SigningCredentials>,
     /// Makes every random choice repeatable; `None` takes a new seed.
     pub seed: Option<u64>,
-    /// The faults in force from the start.
+    /// The faults in force from the start, unless there is a scenario.
     pub faults: Faults,
+    /// What goes wrong when; it has faults of its own from the start, and may have a seed.
+    pub scenario: Option<Scenario>,
 }
 
 impl Default for SimConfig {
@@ -50,6 +53,7 @@ impl Default for SimConfig {
             strict: None,
             seed: None,
             faults: Faults::default(),
+            scenario: None,
         }
     }
 }

@@ -34,6 +34,7 @@ mod lane;
 mod messages;
 mod registry;
 mod relay;
+mod scenario;
 mod service;
 mod session;
 mod sim_api;
@@ -49,6 +50,7 @@ pub use self::config::{AgentKind, AgentPace, DEFAULT_AGENT_PORT, DEFAULT_NODE, D
 pub use self::counters::{CountersReport, DirectionReport};
 pub use self::external::TlsError;
 pub use self::faults::{Away, FaultError, Faults, Reach, Switch};
+pub use self::scenario::{From, Scenario, ScenarioError};
 pub use self::session::{EndReason, SessionReport, SessionState};
 pub use self::sim_api::{Cut, How, SessionsReport, Side};
 pub use self::simulator::{SimHandle, Simulator, StartError};

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssm_proto::channel::open::Role;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,7 +19,7 @@ use crate::document::PortDocument;
 use crate::external::{ControlChannels, launch};
 use crate::faults::FaultBoard;
 use crate::registry::Registry;
-use crate::session::{Session, SessionState, SocketCommand};
+use crate::session::{Session, SocketCommand};
 use crate::strict::Guard;
 use crate::warden;
 
@@ -43,7 +43,7 @@ pub(crate) struct Service {
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
     /// Sessions so far.
-    started: AtomicU64,
+    started: watch::Sender<u64>,
     nodes: Mutex<BTreeMap<String, Node>>,
 }
 
@@ -78,7 +78,7 @@ impl Service {
             calls: CallLog::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-            started: AtomicU64::new(0),
+            started: watch::Sender::new(0),
             nodes: Mutex::new(parts.nodes.into_iter().map(|node| (node.id.clone(), node)).collect()),
         }
     }
@@ -120,7 +120,11 @@ impl Service {
         document: PortDocument,
         reason: Option<String>,
     ) -> Arc<Session> {
-        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let mut number = 0;
+        self.started.send_modify(|count| {
+            *count += 1;
+            number = *count;
+        });
         let dice = self.dice.branch(&format!("session {number}"));
         let session = Arc::new(Session::new(target, document, reason, dice));
         tracing::info!(session = session.id, target = session.target, "session started");
@@ -138,6 +142,12 @@ impl Service {
         session
     }
 
+    /// Resolves when a session has been started.
+    pub(crate) async fn first_session(&self) {
+        // The sender is in `self`: it cannot be gone.
+        let _ = self.started.subscribe().wait_for(|count| *count > 0).await;
+    }
+
     /// Tells one side's sockets, of one session or of all; the number that were connected.
     pub(crate) fn command(&self, role: Role, only: Option<&str>, command: &SocketCommand) -> usize {
         self.registry
@@ -151,8 +161,7 @@ impl Service {
     /// Ends the agent's worker of one session, or of all as a restart of its program does: sequence state and target
     /// connections are gone, and nobody is told. The number of sessions that it was about.
     pub(crate) fn restart_agents(&self, only: Option<&str>) -> usize {
-        let hit = |session: &Session| session.state() != SessionState::Terminated;
-        let sessions = self.registry.all().into_iter().filter(|session| hit(session));
+        let sessions = self.registry.all().into_iter().filter(|session| session.is_live());
         let sessions: Vec<_> = sessions.filter(|session| only.is_none_or(|id| session.id == id)).collect();
         match &self.agents {
             Agents::BuiltIn(_) => sessions.iter().for_each(|session| session.worker_killed.cancel()),

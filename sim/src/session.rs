@@ -175,6 +175,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn is_live(&self) -> bool {
+        self.state() != SessionState::Terminated
+    }
+
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         self.end.borrow().as_ref().map(|end| end.at)
     }

@@ -125,6 +125,11 @@ pub(crate) fn patch_faults(service: &Service, patch: &Value) -> Result<Faults, F
     Ok(faults)
 }
 
+pub(crate) fn replace_faults(service: &Service, faults: Faults) {
+    service.faults.replace(faults);
+    service.cut_offline_nodes();
+}
+
 /// Cuts; the number of channels that were hit.
 pub(crate) fn cut(service: &Service, cut: &Cut) -> usize {
     let role = match cut.side {

@@ -15,6 +15,7 @@ use crate::dice::Dice;
 use crate::external::{ControlChannels, TlsError, TlsIdentity};
 use crate::faults::{FaultBoard, FaultError, Faults};
 use crate::http;
+use crate::scenario::{self, Moment};
 use crate::service::{Agents, Parts, Service};
 use crate::sim_api::{self, Cut, SessionsReport};
 use crate::strict::Guard;
@@ -54,6 +55,7 @@ pub struct SimHandle {
     service: Arc<Service>,
     agent_address: Option<SocketAddr>,
     seed: u64,
+    plan: Vec<Moment>,
 }
 
 impl Simulator {
@@ -62,7 +64,10 @@ impl Simulator {
     /// # Errors
     /// [`StartError`]: a port is taken, or the authority's file cannot be written.
     pub async fn start(config: SimConfig) -> Result<SimHandle, StartError> {
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let scenario = config.scenario;
+        let (faults, its_seed) =
+            scenario.as_ref().map_or((config.faults, None), |scenario| (scenario.faults.clone(), scenario.seed));
+        let seed = config.seed.or(its_seed).unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
         let (agents, agent_port) = match config.agent {
@@ -82,12 +87,16 @@ impl Simulator {
             Parts {
                 documents: config.documents,
                 agents,
-                faults: FaultBoard::new(config.faults),
+                faults: FaultBoard::new(faults),
                 dice: Dice::new(seed),
                 guard: Guard::new(config.strict, config.region),
                 nodes: config.nodes,
             },
         ));
+        let plan = scenario.as_ref().map_or_else(Vec::new, |scenario| scenario.plan(&service.dice));
+        if let Some(scenario) = scenario {
+            service.tasks.spawn(scenario::play(Arc::clone(&service), scenario, plan.clone()));
+        }
         let mut agent_address = None;
         if let Some((agent_listener, acceptor)) = agent_port {
             agent_address = agent_listener.local_addr().ok();
@@ -98,7 +107,7 @@ impl Simulator {
         let routes = http::client_routes(&service);
         service.tasks.spawn(http::serve(Arc::clone(&service), listener, None, routes));
         tracing::info!(%address, seed, "simulator started");
-        Ok(SimHandle { service, agent_address, seed })
+        Ok(SimHandle { service, agent_address, seed, plan })
     }
 }
 
@@ -125,6 +134,11 @@ impl SimHandle {
     /// The seed of all random choices.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What the scenario, if there is one, will do when: a line for each act.
+    pub fn plan(&self) -> Vec<String> {
+        self.plan.iter().map(Moment::to_string).collect()
     }
 
     /// The faults in force.

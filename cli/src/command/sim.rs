@@ -4,14 +4,16 @@ use super::{block_on_all_cores, interrupted};
 use crate::exit::Exit;
 use crate::{logging, open_files, output};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 use ssm_sim::{
-    AgentKind, AgentPace, DEFAULT_AGENT_PORT, DEFAULT_NODE, DEFAULT_PORT, Faults, Node, SigningCredentials, SimConfig,
-    SimHandle, Simulator, StartError,
+    AgentKind, AgentPace, DEFAULT_AGENT_PORT, DEFAULT_NODE, DEFAULT_PORT, Faults, Node, Scenario, SigningCredentials,
+    SimConfig, SimHandle, Simulator, StartError,
 };
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, ErrorCode};
+use tunnels_daemon::chain;
 
 /// What the AWS SDK has to have; the simulator believes everybody unless it is strict.
 const ACCESS_KEY: &str = "SIMULATED";
@@ -51,7 +53,10 @@ pub(crate) struct Sim {
     seed: Option<u64>,
     /// Faults in force from the start, as PUT /_sim/faults takes them: '{"latency_ms": 25}'
     #[arg(long, value_name = "JSON", value_parser = faults)]
-    faults: Option<Faults>,
+    faults: Option<Value>,
+    /// What goes wrong when: a TOML file (docs/simulator.md). --faults goes before its [faults], --seed before its seed
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,7 +67,7 @@ enum Agent {
 
 impl Sim {
     pub(crate) fn run(self) -> Result<Exit, ApiError> {
-        let _log = logging::init("warn");
+        let _log = logging::init(if self.scenario.is_some() { "info" } else { "warn" });
         open_files::raise_limit();
         block_on_all_cores(async {
             if !self.listen.ip().is_loopback() {
@@ -70,7 +75,7 @@ impl Sim {
             }
             let (agent, region) = (self.agent, self.region.clone());
             let node = self.nodes.first().map_or_else(|| DEFAULT_NODE.to_owned(), |node| node.id.clone());
-            let sim = Simulator::start(self.config()).await.map_err(|error| refused(&error))?;
+            let sim = Simulator::start(self.config()?).await.map_err(|error| refused(&error))?;
             output::print(&guide(&sim, agent, &region, &node))?;
             interrupted().await;
             sim.shutdown().await;
@@ -78,8 +83,16 @@ impl Sim {
         })
     }
 
-    fn config(self) -> SimConfig {
-        SimConfig {
+    fn config(self) -> Result<SimConfig, ApiError> {
+        let mut scenario = self.scenario.as_deref().map(read_scenario).transpose()?;
+        let mut faults = scenario.as_ref().map_or_else(Faults::default, |scenario| scenario.faults.clone());
+        if let Some(patch) = &self.faults {
+            faults = faults.patched(patch).map_err(|error| ApiError::new(ErrorCode::Usage, chain(&error)))?;
+        }
+        if let Some(scenario) = &mut scenario {
+            scenario.faults = faults.clone();
+        }
+        Ok(SimConfig {
             listen: self.listen,
             nodes: self.nodes,
             documents: self.documents,
@@ -90,9 +103,16 @@ impl Sim {
             strict: self.strict.then(|| SigningCredentials::new(ACCESS_KEY, SECRET_KEY, None::<String>)),
             region: self.region,
             seed: self.seed,
-            faults: self.faults.unwrap_or_default(),
-        }
+            faults,
+            scenario,
+        })
     }
+}
+
+fn read_scenario(file: &Path) -> Result<Scenario, ApiError> {
+    let refused = |cause: String| ApiError::new(ErrorCode::Usage, format!("{}: {cause}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+    Scenario::parse(&text).map_err(|error| refused(chain(&error)).with_hint("docs/simulator.md explains the form"))
 }
 
 /// What to do now, in a form that a shell can read: comments, and exports.
@@ -112,6 +132,13 @@ export AWS_SECRET_ACCESS_KEY={SECRET_KEY}
 ",
         seed = sim.seed(),
     );
+    let plan = sim.plan();
+    if !plan.is_empty() {
+        let _ = writeln!(text, "# What will go wrong, and when:");
+        for act in plan {
+            let _ = writeln!(text, "#{act}");
+        }
+    }
     if let (Agent::External, Some(address)) = (agent, sim.agent_address()) {
         let _ = writeln!(text, "# The official agent's port: https://{address}");
     }
@@ -119,7 +146,7 @@ export AWS_SECRET_ACCESS_KEY={SECRET_KEY}
 }
 
 fn refused(error: &StartError) -> ApiError {
-    let error_for_user = ApiError::new(ErrorCode::Failed, tunnels_daemon::chain(error));
+    let error_for_user = ApiError::new(ErrorCode::Failed, chain(error));
     match error {
         StartError::Listen { .. } => error_for_user
             .with_hint("another simulator may run there; --listen and --agent-listen take other addresses, port 0 picks a free one"),
@@ -139,12 +166,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "write a port, or an address such as 127.0.0.1:8129".to_owned())
 }
 
-fn faults(text: &str) -> Result<Faults, String> {
-    let patch: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Faults::default().patched(&patch).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        format!("{error}{}", cause.unwrap_or_default())
-    })
+/// A change of faults that makes sense by itself.
+fn faults(text: &str) -> Result<Value, String> {
+    let patch = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    Faults::default().patched(&patch).map_err(|error| chain(&error))?;
+    Ok(patch)
 }
 
 #[cfg(test)]
@@ -160,7 +186,7 @@ mod tests {
 
     #[test]
     fn faults_are_checked_at_once() {
-        assert_eq!(faults(r#"{"latency_ms": 25}"#).unwrap().latency_ms, 25);
+        assert_eq!(faults(r#"{"latency_ms": 25}"#).unwrap()["latency_ms"], 25);
         assert!(faults(r#"{"latencyms": 25}"#).is_err());
         assert!(faults("25").is_err());
     }

@@ -46,8 +46,12 @@ impl FaultBoard {
         outcome
     }
 
+    pub(crate) fn replace(&self, faults: Faults) {
+        self.current.send_replace(Arc::new(faults));
+    }
+
     pub(crate) fn clear(&self) {
-        self.current.send_replace(Arc::default());
+        self.replace(Faults::default());
     }
 
     pub(crate) fn is_offline(&self, node: &str) -> bool {

@@ -8,5 +8,6 @@ mod faults;
 mod gateway;
 mod messages;
 mod outages;
+mod scenario;
 mod strict;
 mod support;

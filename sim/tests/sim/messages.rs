@@ -37,6 +37,8 @@ async fn transfers(client: &Client, length: usize) {
 #[tokio::test]
 async fn spoilt_messages_and_frames_that_are_none_change_no_byte() {
     let (sim, remote) = (start().await, Remote::start().await);
+    // Hundreds of messages each way, of which some are hit.
+    sim.set_faults(&json!({"agent_payload": 1024})).unwrap();
     let client = Client::start(&sim, remote.address).await;
     sim.set_faults(&json!({"corrupt": 0.05, "garbage": 0.1})).unwrap();
     transfers(&client, 300_000).await;

@@ -11,6 +11,7 @@ mod lifecycle;
 mod postgres;
 mod proxy;
 mod redis;
+mod scenario;
 mod shutdown;
 mod states;
 mod transfers;

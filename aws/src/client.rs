@@ -1,30 +1,41 @@
 //! One SDK client: the daemon's calls, one method each.
 
-use crate::credentials_cache::CachedCredentials;
+use crate::credentials_cache::{SharedCredentials, SharedError};
 use crate::endpoints::Named;
 use crate::error::{from_credentials, from_sdk};
 use aws_config::SdkConfig;
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_config::identity::IdentityCache;
+use aws_credential_types::provider::future;
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ssm::types::{ConnectionStatus, InstanceInformationStringFilter, PingStatus};
+use aws_sdk_ssm::types::{
+    ConnectionStatus, InstanceInformationStringFilter, PingStatus, SessionFilter, SessionFilterKey, SessionState,
+};
 use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::retry::RetryConfig;
 use ssm_session::{Network, SigningCredentials};
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use tunnels_daemon::aws::{
-    AwsError, BoxFuture, Instance, SessionGrant, SsmApi, StartSession, TagFilter, TokenValue, endpoint_host,
+    AwsError, BoxFuture, Instance, SessionGrant, SessionSeen, SsmApi, StartSession, TagFilter, TokenValue,
+    endpoint_host,
 };
 
 /// The most the API gives in one page, and how many of them are read: 5 000 nodes with one tag are no
 /// bastion any more.
 const PAGE: i32 = 50;
 const PAGES: usize = 100;
+/// The same for sessions of one target.
+const SESSIONS_PAGE: i32 = 200;
+const SESSIONS_PAGES: usize = 20;
 
 pub(crate) struct SdkSsm {
     client: Client,
-    credentials: Option<SharedCredentialsProvider>,
+    credentials: InUse,
     network: Network,
     region: String,
     endpoints: Named,
@@ -32,6 +43,38 @@ pub(crate) struct SdkSsm {
     /// The command that brings credentials back.
     login: Option<String>,
     needs_login: AtomicBool,
+}
+
+/// The credentials, and which of them a call has signed with last.
+#[derive(Debug, Clone)]
+struct InUse {
+    shared: Arc<SharedCredentials>,
+    access_key: Arc<Mutex<Option<String>>>,
+}
+
+impl InUse {
+    async fn get(&self) -> Result<aws_credential_types::Credentials, SharedError> {
+        let found = self.shared.get().await?;
+        *self.access_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.access_key_id().to_owned());
+        Ok(found)
+    }
+
+    /// AWS does not accept them.
+    async fn refused(&self) {
+        let access_key = self.access_key.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(access_key) = access_key {
+            self.shared.refuse(&access_key).await;
+        }
+    }
+}
+
+impl ProvideCredentials for InUse {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async { self.get().await.map_err(CredentialsError::provider_error) })
+    }
 }
 
 impl fmt::Debug for SdkSsm {
@@ -46,16 +89,17 @@ impl fmt::Debug for SdkSsm {
 impl SdkSsm {
     pub(crate) fn new(
         config: &SdkConfig,
+        credentials: Arc<SharedCredentials>,
         network: Network,
         region: String,
         endpoints: Named,
         login: Option<String>,
     ) -> Self {
-        let credentials = config
-            .credentials_provider()
-            .map(|provider| SharedCredentialsProvider::new(CachedCredentials::new(provider)));
-        let mut ssm = aws_sdk_ssm::config::Builder::from(config);
-        ssm.set_credentials_provider(credentials.clone());
+        let credentials = InUse { shared: credentials, access_key: Arc::default() };
+        let mut ssm = aws_sdk_ssm::config::Builder::from(config)
+            // What is shared is kept in one place only.
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(credentials.clone());
         if let Some(endpoint) = &endpoints.ssm {
             ssm = ssm.endpoint_url(endpoint);
         }
@@ -76,11 +120,16 @@ impl SdkSsm {
         self.needs_login.load(Relaxed)
     }
 
-    fn failed<E>(&self, error: &SdkError<E, Response>) -> AwsError
+    async fn failed<E>(&self, error: SdkError<E, Response>) -> AwsError
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        self.noted(from_sdk(error, &self.host(), self.login.is_some()))
+        let answered = error.as_service_error().is_some();
+        let error = self.noted(from_sdk(&error, &self.host(), self.login.is_some()));
+        if answered && error.needs_login() {
+            self.credentials.refused().await;
+        }
+        error
     }
 
     fn noted(&self, error: AwsError) -> AwsError {
@@ -105,16 +154,22 @@ fn lacking(what: &str) -> AwsError {
 impl SsmApi for SdkSsm {
     fn start_session(&self, request: StartSession) -> BoxFuture<'_, Result<SessionGrant, AwsError>> {
         Box::pin(async move {
-            let answer = self
+            let started = self
                 .client
                 .start_session()
                 .target(request.target)
                 .document_name(request.document)
                 .set_parameters(Some(request.parameters.into_iter().collect()))
                 .set_reason(request.reason)
+                .customize()
+                // A second try may open a second session, whose id nobody would learn.
+                .config_override(aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled()))
                 .send()
-                .await
-                .map_err(|error| self.failed(&error))?;
+                .await;
+            let answer = match started {
+                Ok(answer) => answer,
+                Err(error) => return Err(self.failed(error).await),
+            };
             Ok(SessionGrant {
                 session_id: answer.session_id.ok_or_else(|| lacking("SessionId"))?,
                 stream_url: answer.stream_url.ok_or_else(|| lacking("StreamUrl"))?,
@@ -125,8 +180,10 @@ impl SsmApi for SdkSsm {
 
     fn resume_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<SessionGrant>, AwsError>> {
         Box::pin(async move {
-            let answer =
-                self.client.resume_session().session_id(id).send().await.map_err(|error| self.failed(&error))?;
+            let answer = match self.client.resume_session().session_id(id).send().await {
+                Ok(answer) => answer,
+                Err(error) => return Err(self.failed(error).await),
+            };
             let token = answer.token_value.filter(|token| !token.is_empty());
             Ok(token.map(|token| SessionGrant {
                 session_id: answer.session_id.unwrap_or_else(|| id.to_owned()),
@@ -138,11 +195,39 @@ impl SsmApi for SdkSsm {
 
     fn terminate_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), AwsError>> {
         Box::pin(async move {
-            let ended = self.client.terminate_session().session_id(id).send().await;
-            match ended.map_err(|error| self.failed(&error)) {
-                Ok(_) | Err(AwsError::NoSuchSession(_)) => Ok(()),
-                Err(error) => Err(error),
+            let Err(error) = self.client.terminate_session().session_id(id).send().await else { return Ok(()) };
+            match self.failed(error).await {
+                AwsError::NoSuchSession(_) => Ok(()),
+                error => Err(error),
             }
+        })
+    }
+
+    fn active_sessions<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<SessionSeen>, AwsError>> {
+        Box::pin(async move {
+            let filter = SessionFilter::builder()
+                .key(SessionFilterKey::TargetId)
+                .value(target)
+                .build()
+                .map_err(|error| AwsError::InvalidRequest(error.to_string()))?;
+            let mut found = Vec::new();
+            let mut next = None;
+            for _ in 0..SESSIONS_PAGES {
+                let described = self.client.describe_sessions().state(SessionState::Active).filters(filter.clone());
+                let page = match described.max_results(SESSIONS_PAGE).set_next_token(next.take()).send().await {
+                    Ok(page) => page,
+                    Err(error) => return Err(self.failed(error).await),
+                };
+                let seen = page.sessions.unwrap_or_default().into_iter();
+                found.extend(
+                    seen.filter_map(|session| Some(SessionSeen { id: session.session_id?, reason: session.reason })),
+                );
+                next = page.next_token.filter(|token| !token.is_empty());
+                if next.is_none() {
+                    break;
+                }
+            }
+            Ok(found)
         })
     }
 
@@ -156,15 +241,11 @@ impl SsmApi for SdkSsm {
             let mut found = Vec::new();
             let mut next = None;
             for _ in 0..PAGES {
-                let page = self
-                    .client
-                    .describe_instance_information()
-                    .filters(filter.clone())
-                    .max_results(PAGE)
-                    .set_next_token(next.take())
-                    .send()
-                    .await
-                    .map_err(|error| self.failed(&error))?;
+                let described = self.client.describe_instance_information().filters(filter.clone());
+                let page = match described.max_results(PAGE).set_next_token(next.take()).send().await {
+                    Ok(page) => page,
+                    Err(error) => return Err(self.failed(error).await),
+                };
                 found.extend(page.instance_information_list.unwrap_or_default().into_iter().filter_map(|node| {
                     Some(Instance { online: node.ping_status == Some(PingStatus::Online), id: node.instance_id? })
                 }));
@@ -179,21 +260,19 @@ impl SsmApi for SdkSsm {
 
     fn connection_status<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<bool, AwsError>> {
         Box::pin(async move {
-            let answer =
-                self.client.get_connection_status().target(target).send().await.map_err(|error| self.failed(&error))?;
+            let answer = match self.client.get_connection_status().target(target).send().await {
+                Ok(answer) => answer,
+                Err(error) => return Err(self.failed(error).await),
+            };
             Ok(answer.status == Some(ConnectionStatus::Connected))
         })
     }
 
     fn credentials(&self) -> BoxFuture<'_, Result<SigningCredentials, AwsError>> {
         Box::pin(async move {
-            let Some(provider) = &self.credentials else {
-                return Err(AwsError::Config("no credentials provider".into()));
-            };
-            let found = provider
-                .provide_credentials()
-                .await
-                .map_err(|error| self.noted(from_credentials(&error, self.login.is_some())))?;
+            let found = self.credentials.get().await;
+            let found =
+                found.map_err(|SharedError(error)| self.noted(from_credentials(&error, self.login.is_some())))?;
             Ok(SigningCredentials::new(found.access_key_id(), found.secret_access_key(), found.session_token()))
         })
     }

@@ -1,26 +1,104 @@
-//! One copy of a client's credentials, for its calls and for signing websockets.
+//! One copy of the credentials of an origin, for the calls and the websockets of all its clients.
 //!
-//! A provider may run a program or make a call each time it is asked, and every websocket asks. The copy
-//! goes with its client: one whose credentials were refused is not used again.
+//! A provider may run a program or make a call each time it is asked, and every websocket asks. However many tunnels
+//! come at once, one asks and the others take the same answer, a refusal as well. The files are read anew each time.
 
+use crate::credentials::Origin;
+use crate::http::Clients;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// Credentials are fetched anew this long before they expire, and after `UNLIMITED` if they do not.
-const MARGIN: Duration = Duration::from_mins(5);
+pub(crate) const MARGIN: Duration = Duration::from_mins(5);
 const UNLIMITED: Duration = Duration::from_mins(15);
 
-/// How long a provider may take: programs that ask a vault, or a password manager, are slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a refusal holds for others that ask: tunnels that wait for a login look one by one, every few seconds,
+/// and a program is not to be run a hundred times for that.
+const REFUSED: Duration = Duration::from_secs(1);
 
-/// A provider that asks another one, and not again for a while.
-#[derive(Debug)]
-pub(crate) struct CachedCredentials {
-    provider: SharedCredentialsProvider,
-    kept: Mutex<Option<Kept>>,
+/// How long a provider may take: programs that ask a vault, or a password manager, are slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Counts changes of the files that credentials are read from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edition(Arc<AtomicU64>);
+
+impl Edition {
+    pub(crate) fn next(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The credentials of all origins that were ever asked for. As many as there are profiles in use, or were.
+#[derive(Debug, Default)]
+pub(crate) struct CredentialsStore {
+    known: SyncMutex<HashMap<Origin, Arc<SharedCredentials>>>,
+    edition: Edition,
+}
+
+impl CredentialsStore {
+    /// Those of this origin, which nobody may have asked for yet.
+    pub(crate) fn of(&self, origin: Origin, clients: &Arc<Clients>) -> Arc<SharedCredentials> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = |origin: &Origin| {
+            let (origin, clients) = (origin.clone(), Arc::clone(clients));
+            let fetch = move || -> Fetching {
+                let (origin, clients) = (origin.clone(), Arc::clone(&clients));
+                Box::pin(async move { origin.fetch(&clients).await })
+            };
+            Arc::new(SharedCredentials::new(fetch, self.edition.clone()))
+        };
+        Arc::clone(known.entry(origin).or_insert_with_key(make))
+    }
+
+    /// The files have changed: refusals of before say nothing any more.
+    pub(crate) fn files_changed(&self) {
+        self.edition.next();
+    }
+
+    /// Those of a profile that somebody has asked for.
+    pub(crate) fn of_profile(&self, profile: Option<&str>) -> Vec<Arc<SharedCredentials>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = known.iter().filter(|(origin, _)| origin.profile.as_deref() == profile);
+        same.map(|(_, credentials)| Arc::clone(credentials)).collect()
+    }
+}
+
+type Fetching = Pin<Box<dyn Future<Output = Result<Credentials, CredentialsError>> + Send>>;
+
+/// Fetches when it has none that last, and gives everybody the same.
+pub(crate) struct SharedCredentials {
+    fetch: Box<dyn Fn() -> Fetching + Send + Sync>,
+    edition: Edition,
+    /// Held while asking.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    kept: Option<Kept>,
+    refused: Option<Refused>,
+}
+
+impl State {
+    /// What is kept and has not run out, if it is to be replaced already.
+    fn lasting(&self) -> Option<Credentials> {
+        let lasts = |kept: &&Kept| kept.credentials.expiry().is_none_or(|at| at > SystemTime::now());
+        self.kept.as_ref().filter(lasts).map(|kept| kept.credentials.clone())
+    }
 }
 
 #[derive(Debug)]
@@ -29,94 +107,99 @@ struct Kept {
     until: SystemTime,
 }
 
-impl CachedCredentials {
-    pub(crate) fn new(provider: SharedCredentialsProvider) -> Self {
-        Self { provider, kept: Mutex::new(None) }
+#[derive(Debug)]
+struct Refused {
+    error: Arc<CredentialsError>,
+    at: Instant,
+    edition: u64,
+}
+
+/// An error that several were waiting for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct SharedError(pub(crate) Arc<CredentialsError>);
+
+impl fmt::Debug for SharedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCredentials").finish_non_exhaustive()
     }
 }
 
-impl ProvideCredentials for CachedCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            // Held while asking: whoever comes meanwhile takes the same answer.
-            let mut kept = self.kept.lock().await;
-            let now = SystemTime::now();
-            if let Some(kept) = kept.as_ref().filter(|kept| now < kept.until) {
-                return Ok(kept.credentials.clone());
+impl SharedCredentials {
+    fn new(fetch: impl Fn() -> Fetching + Send + Sync + 'static, edition: Edition) -> Self {
+        Self { fetch: Box::new(fetch), edition, state: Mutex::default() }
+    }
+
+    /// The same for ever.
+    pub(crate) fn fixed(credentials: Credentials) -> Self {
+        let fetch = move || -> Fetching { Box::pin(std::future::ready(Ok(credentials.clone()))) };
+        Self::new(fetch, Edition::default())
+    }
+
+    /// Some that last.
+    pub(crate) async fn get(&self) -> Result<Credentials, SharedError> {
+        let came = Instant::now();
+        let mut state = self.state.lock().await;
+        if let Some(kept) = state.kept.as_ref().filter(|kept| SystemTime::now() < kept.until) {
+            return Ok(kept.credentials.clone());
+        }
+        if let Some(refused) = &state.refused
+            && refused.edition == self.edition.now()
+            && refused.at + REFUSED > came
+        {
+            let error = SharedError(Arc::clone(&refused.error));
+            return state.lasting().ok_or(error);
+        }
+        self.ask(&mut state).await
+    }
+
+    /// When they run out, if they have been fetched and do.
+    pub(crate) async fn expiry(&self) -> Option<SystemTime> {
+        self.state.lock().await.kept.as_ref()?.credentials.expiry()
+    }
+
+    /// AWS does not accept this access key: what is kept is of no use.
+    pub(crate) async fn refuse(&self, access_key: &str) {
+        let mut state = self.state.lock().await;
+        // Another client may have said so already, and there are new ones.
+        state.kept = state.kept.take().filter(|kept| kept.credentials.access_key_id() != access_key);
+    }
+
+    /// Asks for new ones, whether or not there are some that last.
+    pub(crate) async fn renew(&self) -> Result<Credentials, SharedError> {
+        self.ask(&mut *self.state.lock().await).await
+    }
+
+    async fn ask(&self, state: &mut State) -> Result<Credentials, SharedError> {
+        let edition = self.edition.now();
+        let mut asked = self.fetch_in_time().await;
+        if asked.is_err() && self.edition.now() != edition {
+            // Somebody has logged in meanwhile, and nobody will say so again.
+            asked = self.fetch_in_time().await;
+        }
+        match asked {
+            Ok(credentials) => {
+                let now = SystemTime::now();
+                let until = match credentials.expiry() {
+                    Some(expiry) => expiry.checked_sub(MARGIN).unwrap_or(now),
+                    None => now + UNLIMITED,
+                };
+                *state = State { kept: Some(Kept { credentials: credentials.clone(), until }), refused: None };
+                Ok(credentials)
             }
-            *kept = None;
-            let asked = tokio::time::timeout(PATIENCE, self.provider.provide_credentials()).await;
-            let credentials = asked.map_err(|_| CredentialsError::provider_timed_out(PATIENCE))??;
-            let until = match credentials.expiry() {
-                Some(expiry) => expiry.checked_sub(MARGIN).unwrap_or(now),
-                None => now + UNLIMITED,
-            };
-            *kept = Some(Kept { credentials: credentials.clone(), until });
-            Ok(credentials)
-        })
+            Err(error) => {
+                let error = Arc::new(error);
+                state.refused = Some(Refused { error: Arc::clone(&error), at: Instant::now(), edition });
+                state.lasting().ok_or(SharedError(error))
+            }
+        }
+    }
+
+    async fn fetch_in_time(&self) -> Result<Credentials, CredentialsError> {
+        let asked = tokio::time::timeout(PATIENCE, (self.fetch)()).await;
+        asked.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(PATIENCE)))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-    /// Counts how often it is asked; its credentials live for so long.
-    #[derive(Debug)]
-    struct Source(Option<Duration>, Arc<AtomicUsize>);
-
-    impl ProvideCredentials for Source {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            self.1.fetch_add(1, Relaxed);
-            let expiry = self.0.map(|life| SystemTime::now() + life);
-            future::ProvideCredentials::ready(Ok(Credentials::new("AKIA", "secret", None, expiry, "test")))
-        }
-    }
-
-    async fn asked(life: Option<Duration>) -> usize {
-        let count = Arc::new(AtomicUsize::new(0));
-        let cached = CachedCredentials::new(SharedCredentialsProvider::new(Source(life, Arc::clone(&count))));
-        for _ in 0..3 {
-            assert_eq!(cached.provide_credentials().await.unwrap().access_key_id(), "AKIA");
-        }
-        count.load(Relaxed)
-    }
-
-    #[tokio::test]
-    async fn a_provider_is_asked_once_while_its_credentials_last() {
-        assert_eq!(asked(None).await, 1);
-        assert_eq!(asked(Some(Duration::from_hours(1))).await, 1);
-    }
-
-    #[derive(Debug)]
-    struct Hanging;
-
-    impl ProvideCredentials for Hanging {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            future::ProvideCredentials::new(std::future::pending())
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_provider_that_never_answers_is_given_up() {
-        let cached = CachedCredentials::new(SharedCredentialsProvider::new(Hanging));
-        let given_up = cached.provide_credentials().await;
-        assert!(matches!(given_up, Err(CredentialsError::ProviderTimedOut(_))), "{given_up:?}");
-    }
-
-    #[tokio::test]
-    async fn credentials_that_are_about_to_expire_are_not_kept() {
-        assert_eq!(asked(Some(Duration::from_mins(4))).await, 3);
-    }
-}
+mod tests;

@@ -62,6 +62,7 @@ impl Named {
             }
         }
         check("the ssmmessages endpoint", named.messages.as_deref())?;
+        check("`endpoints.sts`", scope.endpoints.sts.as_deref())?;
         for service in OF_CREDENTIALS {
             check(&format!("the endpoint of {service}"), of_credentials(service, profile).as_deref())?;
         }

@@ -1,7 +1,11 @@
 //! SDK errors into the daemon's. An answer is told apart by its name; what never got an answer, by what
 //! stands at the root of its chain.
 
+use crate::credentials::NeedsCode;
+use crate::credentials_cache::SharedError;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -52,9 +56,18 @@ where
 }
 
 pub(crate) fn from_credentials(error: &CredentialsError, has_login: bool) -> AwsError {
+    if let Some(SharedError(shared)) = find(error) {
+        return from_credentials(shared, has_login);
+    }
+    if let Some(NeedsCode { device, command }) = find(error) {
+        return AwsError::NeedsCode { device: device.clone(), command: command.clone() };
+    }
     // A service that gives credentials, and does not answer: that is no reason to log in.
     if let Some(connection) = find::<ConnectError>(error) {
         return AwsError::from(connection);
+    }
+    if let Some(answer) = answered(error) {
+        return answer;
     }
     match error {
         CredentialsError::ProviderTimedOut(_) => AwsError::Unreachable(shortened(&chain(error))),
@@ -64,6 +77,23 @@ pub(crate) fn from_credentials(error: &CredentialsError, has_login: bool) -> Aws
         CredentialsError::InvalidConfiguration(_) if !has_login => AwsError::Config(innermost(error)),
         // Its own words only say that something went wrong.
         _ => AwsError::NoCredentials { message: innermost(error), login: None },
+    }
+}
+
+/// What a service that gives credentials has answered, where it says more than that there are none.
+fn answered(error: &CredentialsError) -> Option<AwsError> {
+    let (code, message) = if let Some(error) = find::<AssumeRoleError>(error) {
+        (error.code(), error.message())
+    } else if let Some(error) = find::<GetRoleCredentialsError>(error) {
+        // The role is not given to whoever is logged in; any other refusal is of the login.
+        let code = error.code().filter(|code| *code != "UnauthorizedException");
+        (code.map(|code| if code == "ForbiddenException" { "AccessDenied" } else { code }), error.message())
+    } else {
+        return None;
+    };
+    match AwsError::from_answer(code, None, shortened(message?)) {
+        AwsError::Unknown(_) | AwsError::InvalidRequest(_) => None,
+        answer => Some(answer),
     }
 }
 

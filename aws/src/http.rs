@@ -5,6 +5,7 @@
 //! which is what these services speak.
 
 use crate::error::find;
+use crate::profile::Profile;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -16,10 +17,11 @@ use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use ssm_session::{ConnectError, Destination, Network, Stream};
+use ssm_session::{ConnectError, Destination, Network, Stream, Tls};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -55,6 +57,39 @@ impl Http {
 
     pub(crate) fn network(&self) -> &Network {
         &self.network
+    }
+}
+
+/// Clients with the trust that each profile asks for.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    usual: Http,
+    /// Those of profiles with a `ca_bundle`, by that; `None`: such keys do not count.
+    of_profiles: Option<Mutex<HashMap<PathBuf, Http>>>,
+}
+
+impl Clients {
+    /// All of them like this.
+    pub(crate) fn alike(network: Network) -> Self {
+        Self { usual: Http::new(network), of_profiles: None }
+    }
+
+    /// Like this where the profile says nothing else.
+    pub(crate) fn by_profile(network: Network) -> Self {
+        Self { of_profiles: Some(Mutex::default()), ..Self::alike(network) }
+    }
+
+    pub(crate) fn of(&self, profile: &Profile) -> Http {
+        let (Some(of_profiles), Some(path)) = (&self.of_profiles, profile.ca_bundle()) else {
+            return self.usual.clone();
+        };
+        let mut known = of_profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let origin = format!("`ca_bundle` of the profile `{}`", profile.name());
+            let tls = Tls::native_and(origin, path.clone());
+            Http::new(Network { tls, ..self.usual.network().clone() })
+        };
+        known.entry(path.clone()).or_insert_with(make).clone()
     }
 }
 

@@ -10,25 +10,29 @@ mod credentials;
 mod credentials_cache;
 mod endpoints;
 mod error;
+mod expiry;
+mod files;
 mod http;
 mod local;
 mod profile;
+mod sts_endpoint;
 
-use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use client::SdkSsm;
+use credentials::Origin;
+use credentials_cache::{CredentialsStore, MARGIN};
 use endpoints::Named;
-use http::Http;
-use profile::Profile;
+use expiry::sso_token_end;
+use http::{Clients, Http};
+use profile::{Profile, Renewal};
 use ssm_session::{Network, Proxies, Tls};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, SsmApi, is_loopback};
+use std::time::{Duration, SystemTime};
+use tokio::sync::OnceCell;
+use tunnels_daemon::aws::{AwsConnector, AwsError, AwsScope, BoxFuture, Expiry, SsmApi, Watched, is_loopback};
 
 pub use local::LocalConnector;
 
@@ -41,36 +45,44 @@ const OPERATION: Duration = Duration::from_secs(45);
 
 /// Names a file of certificates to trust besides the system's, as with the AWS CLI.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// When keys of the environment run out, as `aws configure export-credentials --format env` says.
+const KEYS_EXPIRE: &str = "AWS_CREDENTIAL_EXPIRATION";
 
-/// Makes clients over the SDK. Tunnels of one scope share one client, and with it its credentials, until
-/// these turn out to be of no use.
+/// Makes clients over the SDK. Tunnels of one scope share one client until its credentials turn out to be of no
+/// use; clients of one profile share its credentials.
 #[derive(Debug)]
 pub struct SdkConnector {
-    http: Http,
-    /// Clients of profiles with a `ca_bundle`, by that; `None`: such keys do not count.
-    of_profiles: Option<Mutex<HashMap<PathBuf, Http>>>,
-    clients: Mutex<HashMap<AwsScope, Arc<SdkSsm>>>,
+    http: Arc<Clients>,
+    credentials: CredentialsStore,
+    clients: Mutex<HashMap<AwsScope, Making>>,
 }
+
+/// A client that is made once, however many wait for it.
+type Making = Arc<OnceCell<Arc<SdkSsm>>>;
 
 impl SdkConnector {
     /// A connector with the proxies and the trust that the environment asks for: `HTTPS_PROXY` and its kin, and
     /// `AWS_CA_BUNDLE`, or else the `ca_bundle` of each profile. The variables are read once, here.
     pub fn from_env() -> Self {
         let proxies = Proxies::from_env();
-        match std::env::var_os(CA_BUNDLE).filter(|path| !path.is_empty()) {
-            Some(path) => Self::new(Network { tls: Tls::native_and(CA_BUNDLE, path), proxies }),
-            None => Self { of_profiles: Some(Mutex::default()), ..Self::new(Network { tls: Tls::native(), proxies }) },
-        }
+        Self::over(match std::env::var_os(CA_BUNDLE).filter(|path| !path.is_empty()) {
+            Some(path) => Clients::alike(Network { tls: Tls::native_and(CA_BUNDLE, path), proxies }),
+            None => Clients::by_profile(Network { tls: Tls::native(), proxies }),
+        })
     }
 
     /// A connector whose connections are all opened like this.
     pub fn new(network: Network) -> Self {
-        Self { http: Http::new(network), of_profiles: None, clients: Mutex::default() }
+        Self::over(Clients::alike(network))
+    }
+
+    fn over(clients: Clients) -> Self {
+        Self { http: Arc::new(clients), credentials: CredentialsStore::default(), clients: Mutex::default() }
     }
 
     async fn make(&self, scope: &AwsScope) -> Result<SdkSsm, AwsError> {
         let profile = Profile::load(scope.profile.as_deref()).await?;
-        let http = self.http_for(&profile);
+        let http = self.http.of(&profile);
         let is_local = endpoints::ssm_named(scope).as_deref().is_some_and(is_loopback);
         if !is_local {
             profile.must_exist()?;
@@ -80,24 +92,92 @@ impl SdkConnector {
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(AwsError::NoRegion);
         };
-        Ok(SdkSsm::new(&config, http.network().clone(), region, endpoints, profile.login()))
+        let own_region = credentials::own_region(profile.name()).region().await;
+        let origin = Origin {
+            profile: scope.profile.clone(),
+            sts: scope.endpoints.sts.clone(),
+            region: Some(own_region.map_or_else(|| region.clone(), |region| region.to_string())),
+            fips: config.use_fips().unwrap_or_default(),
+            dual_stack: config.use_dual_stack().unwrap_or_default(),
+            is_local,
+        };
+        let credentials = self.credentials.of(origin, &self.http);
+        // A login as `aws sso login`; what needs a code says so itself.
+        let login = match profile.renewal() {
+            Some(Renewal::Sso { command, .. } | Renewal::Login { command }) => Some(command),
+            Some(Renewal::Code { .. }) | None => None,
+        };
+        Ok(SdkSsm::new(&config, credentials, http.network().clone(), region, endpoints, login))
     }
 
-    fn http_for(&self, profile: &Profile) -> Http {
-        let (Some(of_profiles), Some(path)) = (&self.of_profiles, profile.ca_bundle()) else {
-            return self.http.clone();
-        };
-        let mut known = of_profiles.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || {
-            let origin = format!("`ca_bundle` of the profile `{}`", profile.name());
-            let tls = Tls::native_and(origin, path.clone());
-            Http::new(Network { tls, ..self.http.network().clone() })
-        };
-        known.entry(path.clone()).or_insert_with(make).clone()
+    /// The place of the client for a scope; one whose credentials are of no use has lost it.
+    fn place(&self, scope: &AwsScope) -> Making {
+        let mut clients = self.lock();
+        let place = clients.entry(scope.clone()).or_default();
+        if place.get().is_some_and(|client| client.needs_login()) {
+            *place = Making::default();
+        }
+        Arc::clone(place)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AwsScope, Arc<SdkSsm>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AwsScope, Making>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn find_expiry(&self, scope: &AwsScope, now: SystemTime) -> Option<Expiry> {
+        if scope.profile.is_none() && credentials::has_keys() {
+            let at = expiry::time(&std::env::var(KEYS_EXPIRE).ok()?)?;
+            return Some(Expiry { at, renew: None });
+        }
+        let profile = Profile::load(scope.profile.as_deref()).await.ok()?;
+        let renewal = profile.renewal();
+        let renew = renewal.as_ref().map(|renewal| renewal.command().to_owned());
+        let at = match renewal {
+            Some(Renewal::Sso { token, .. }) => {
+                let file = files::sso_token(&token)?;
+                let end = sso_token_end(&file, now).await?;
+                if end.is_renewed && end.at > now + MARGIN {
+                    return None;
+                }
+                if end.is_renewed && self.renewed(scope).await.is_some() {
+                    // The provider writes what it got to the same file.
+                    sso_token_end(&file, now).await.map(|end| end.at).filter(|at| *at <= now + MARGIN)?
+                } else {
+                    end.at
+                }
+            }
+            Some(Renewal::Code { arguments, .. }) => {
+                expiry::cached_credentials(&files::assumed_role(&arguments)?, now).await?.expiry()?
+            }
+            None if profile.is_by_process() => {
+                let ends = |at: &SystemTime| *at <= now + MARGIN;
+                // What has not been asked for yet, or lasts, needs no care; a program is asked again before.
+                self.last_fetched(scope).await.filter(ends)?;
+                self.renewed(scope).await.filter(ends)?
+            }
+            Some(Renewal::Login { .. }) | None => return None,
+        };
+        Some(Expiry { at, renew })
+    }
+
+    /// When what was fetched last for the profile runs out.
+    async fn last_fetched(&self, scope: &AwsScope) -> Option<SystemTime> {
+        let mut last = None;
+        for credentials in self.credentials.of_profile(scope.profile.as_deref()) {
+            last = last.max(credentials.expiry().await);
+        }
+        last
+    }
+
+    /// Fetches anew what was fetched before for the profile, and says when that runs out.
+    async fn renewed(&self, scope: &AwsScope) -> Option<SystemTime> {
+        let mut last = None;
+        for credentials in self.credentials.of_profile(scope.profile.as_deref()) {
+            if credentials.expiry().await.is_some() {
+                last = last.max(credentials.renew().await.ok().and_then(|renewed| renewed.expiry()));
+            }
+        }
+        last
     }
 }
 
@@ -107,8 +187,7 @@ async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) 
         .http_client(http.clone())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts())
-        // Ours gives up sooner, and says so.
-        .identity_cache(IdentityCache::lazy().load_timeout(2 * credentials_cache::PATIENCE).build())
+        .no_credentials()
         .profile_name(profile.name());
     if let Some(region) = &scope.region {
         loader = loader.region(Region::new(region.clone()));
@@ -119,15 +198,7 @@ async fn load(scope: &AwsScope, profile: &Profile, http: &Http, is_local: bool) 
         // The SDK refuses them together with an endpoint of one's own, which the simulator's is.
         loader = loader.use_fips(false).use_dual_stack(false);
     }
-    let config = loader.load().await;
-    let provider = if is_local {
-        SharedCredentialsProvider::new(credentials::local(profile, &config, http))
-    } else if profile.is_named() {
-        SharedCredentialsProvider::new(credentials::of_profile(profile.name(), &config, http))
-    } else {
-        return config;
-    };
-    config.into_builder().credentials_provider(provider).build()
+    loader.load().await
 }
 
 fn timeouts() -> TimeoutConfig {
@@ -138,33 +209,33 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-fn usable(clients: &HashMap<AwsScope, Arc<SdkSsm>>, scope: &AwsScope) -> Option<Arc<dyn SsmApi>> {
-    let client = clients.get(scope).filter(|client| !client.needs_login())?;
-    Some(Arc::clone(client) as Arc<dyn SsmApi>)
-}
-
 impl AwsConnector for SdkConnector {
     fn connect<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Result<Arc<dyn SsmApi>, AwsError>> {
         Box::pin(async move {
-            if let Some(client) = usable(&self.lock(), scope) {
-                return Ok(client);
-            }
-            let made = Arc::new(self.make(scope).await?);
-            let mut clients = self.lock();
-            // Another tunnel may have been faster: one client, one set of credentials.
-            if let Some(client) = usable(&clients, scope) {
-                return Ok(client);
-            }
-            clients.insert(scope.clone(), Arc::clone(&made));
-            Ok(made as Arc<dyn SsmApi>)
+            let place = self.place(scope);
+            let client = place.get_or_try_init(async || self.make(scope).await.map(Arc::new)).await?;
+            Ok(Arc::clone(client) as Arc<dyn SsmApi>)
         })
     }
 
     fn forget(&self, scope: &AwsScope, api: &Arc<dyn SsmApi>) {
         let mut clients = self.lock();
+        let is_same = |known: &Arc<SdkSsm>| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(api));
         // Another tunnel may have done so already, and have a new one.
-        if clients.get(scope).is_some_and(|known| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(api))) {
+        if clients.get(scope).and_then(|place| place.get()).is_some_and(is_same) {
             clients.remove(scope);
         }
+    }
+
+    fn credential_files(&self) -> Vec<Watched> {
+        files::watched()
+    }
+
+    fn credential_files_changed(&self) {
+        self.credentials.files_changed();
+    }
+
+    fn expiry<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Option<Expiry>> {
+        Box::pin(self.find_expiry(scope, SystemTime::now()))
     }
 }

@@ -1,12 +1,12 @@
 //! A way to a simulator in the same process: nothing of the user's – variables, files, proxies – is looked at.
 
 use crate::client::SdkSsm;
+use crate::credentials_cache::SharedCredentials;
 use crate::endpoints::Named;
 use crate::http::Http;
 use crate::timeouts;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use ssm_session::{Network, Proxies, Tls};
 use std::sync::Arc;
@@ -37,12 +37,12 @@ impl LocalConnector {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(SharedHttpClient::new(self.http.clone()))
             .timeout_config(timeouts())
             .build();
         let endpoints = Named { ssm: Some(endpoint), messages: scope.endpoints.ssmmessages.clone() };
-        Ok(SdkSsm::new(&config, self.http.network().clone(), region, endpoints, None))
+        let credentials = Arc::new(SharedCredentials::fixed(credentials));
+        Ok(SdkSsm::new(&config, credentials, self.http.network().clone(), region, endpoints, None))
     }
 }
 

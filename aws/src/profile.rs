@@ -1,5 +1,5 @@
-//! A named profile of `~/.aws/config` and `~/.aws/credentials`: whether it exists, how people log in to it, which
-//! certificates it wants trusted. Reads the files; runs nothing.
+//! A named profile of `~/.aws/config` and `~/.aws/credentials`: whether it exists, where its credentials come from in
+//! the end, how people renew them, which certificates it wants trusted. Reads the files; runs nothing.
 
 use aws_config::profile::ProfileSet;
 use aws_types::os_shim_internal::{Env, Fs};
@@ -8,6 +8,30 @@ use tunnels_daemon::aws::AwsError;
 
 /// How much alike two names must be for one to be a slip of the other (Jaro-Winkler: 1 is equal).
 const ALIKE: f64 = 0.85;
+
+/// A chain of roles is followed so far: `source_profile` may lead round in circles.
+const LONGEST_CHAIN: usize = 16;
+
+/// What is done so that credentials of a profile can be had, if they do not come by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// Somebody logs in with this command; the SSO token is known by this name.
+    Sso { command: String, token: String },
+    /// The same, with `aws login`, which renews itself for as long as it may.
+    Login { command: String },
+    /// Somebody types a code of this MFA device when this command asks for it. What comes of it is known by the
+    /// arguments of the call.
+    Code { command: String, device: String, arguments: String },
+}
+
+impl Renewal {
+    /// The command to run.
+    pub(crate) fn command(&self) -> &str {
+        match self {
+            Self::Sso { command, .. } | Self::Login { command } | Self::Code { command, .. } => command,
+        }
+    }
+}
 
 /// The files as they are now, and the profile that was picked.
 #[derive(Debug, Clone)]
@@ -53,13 +77,43 @@ impl Profile {
         Err(AwsError::NoProfile { name: self.name().to_owned(), similar })
     }
 
-    /// The command that brings its credentials back, if it is one that people log in to.
-    pub(crate) fn login(&self) -> Option<String> {
-        let verb = verb(|key| self.set.get(key).is_some())?;
-        Some(match self.name() {
-            "default" => verb.to_owned(),
-            name => format!("{verb} --profile {name}"),
+    /// What somebody has to do so that its credentials can be had; none if they come by themselves.
+    pub(crate) fn renewal(&self) -> Option<Renewal> {
+        let chain = self.chain();
+        let get = |name: &str, key: &str| self.set.get_profile(name)?.get(key).filter(|value| !value.is_empty());
+        // A code for any role on the way is a code for the whole way.
+        if let Some(device) = chain.iter().find_map(|name| get(name, "role_arn").and(get(name, "mfa_serial"))) {
+            let arguments = assume_role_arguments(|key| get(self.name(), key));
+            let command = for_profile("aws sts get-caller-identity", self.name());
+            return Some(Renewal::Code { command, device: device.to_owned(), arguments });
+        }
+        chain.into_iter().find_map(|name| {
+            if let Some(token) = get(name, "sso_session").or_else(|| get(name, "sso_start_url")) {
+                let command = for_profile("aws sso login", name);
+                return Some(Renewal::Sso { command, token: token.to_owned() });
+            }
+            get(name, "login_session").map(|_| Renewal::Login { command: for_profile("aws login", name) })
         })
+    }
+
+    /// The profile and those that it takes its credentials from, in order.
+    fn chain(&self) -> Vec<&str> {
+        let mut chain = vec![self.name()];
+        while chain.len() < LONGEST_CHAIN {
+            let last = chain.last().and_then(|name| self.set.get_profile(name));
+            match last.and_then(|profile| profile.get("source_profile")) {
+                Some(next) if !chain.contains(&next) => chain.push(next),
+                _ => break,
+            }
+        }
+        chain
+    }
+
+    /// Whether a program gives its credentials, or those of the profile at the end of its chain.
+    pub(crate) fn is_by_process(&self) -> bool {
+        self.chain()
+            .into_iter()
+            .any(|name| self.set.get_profile(name).is_some_and(|profile| profile.get("credential_process").is_some()))
     }
 
     /// The file of certificates that it wants trusted.
@@ -85,26 +139,90 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
     alike.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, other)| other)
 }
 
-fn verb(has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    if has("sso_session") || has("sso_start_url") {
-        Some("aws sso login")
-    } else if has("login_session") {
-        Some("aws login")
-    } else {
-        None
+fn for_profile(command: &str, profile: &str) -> String {
+    match profile {
+        "default" => command.to_owned(),
+        name => format!("{command} --profile {name}"),
     }
+}
+
+/// How the AWS CLI tells the roles in its cache apart: the call's arguments as Python writes JSON, with sorted keys.
+fn assume_role_arguments<'a>(get: impl Fn(&str) -> Option<&'a str>) -> String {
+    let mut arguments = Vec::new();
+    for (name, key) in [
+        ("DurationSeconds", "duration_seconds"),
+        ("ExternalId", "external_id"),
+        ("RoleArn", "role_arn"),
+        ("RoleSessionName", "role_session_name"),
+        ("SerialNumber", "mfa_serial"),
+    ] {
+        let Some(value) = get(key) else { continue };
+        let value = match (name, value.parse::<u32>()) {
+            ("DurationSeconds", Ok(seconds)) => seconds.to_string(),
+            _ => serde_json::Value::from(value).to_string(),
+        };
+        arguments.push(format!("\"{name}\": {value}"));
+    }
+    format!("{{{}}}", arguments.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_profiles_with_a_login_have_a_command() {
-        assert_eq!(verb(|key| key == "sso_session"), Some("aws sso login"));
-        assert_eq!(verb(|key| key == "sso_start_url"), Some("aws sso login"));
-        assert_eq!(verb(|key| key == "login_session"), Some("aws login"));
-        assert_eq!(verb(|key| key == "aws_access_key_id"), None);
+    /// A profile of files with this text.
+    async fn profile(name: &str, config: &str) -> Profile {
+        use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, config).build();
+        let set = aws_config::profile::load(&Fs::real(), &Env::real(), &files, Some(name.to_owned().into())).await;
+        Profile { set: set.unwrap(), is_named: true }
+    }
+
+    #[tokio::test]
+    async fn only_credentials_that_somebody_has_to_renew_have_a_command() {
+        let config = "[profile corp]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = dev\n\
+                      [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.example/start\n\
+                      [default]\nsso_start_url = https://old.example/start\n\
+                      [profile console]\nlogin_session = arn:aws:iam::1:user/ada\n\
+                      [profile keys]\naws_access_key_id = AKIA\naws_secret_access_key = s\n\
+                      [profile by-corp]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = corp\n\
+                      [profile round]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = round\n";
+        for (name, command) in [
+            ("corp", Some("aws sso login --profile corp")),
+            ("default", Some("aws sso login")),
+            ("console", Some("aws login --profile console")),
+            ("by-corp", Some("aws sso login --profile corp")),
+            ("keys", None),
+            ("round", None),
+        ] {
+            let renewal = profile(name, config).await.renewal();
+            assert_eq!(renewal.as_ref().map(Renewal::command), command, "{name}");
+        }
+        let Some(Renewal::Sso { token, .. }) = profile("corp", config).await.renewal() else { panic!("no SSO") };
+        assert_eq!(token, "corp");
+    }
+
+    #[tokio::test]
+    async fn a_role_with_a_device_needs_a_code_wherever_in_the_chain_it_is() {
+        let config = "[profile keys]\naws_access_key_id = AKIA\naws_secret_access_key = s\n\
+                      [profile ops]\nrole_arn = arn:aws:iam::1:role/ops\nsource_profile = keys\n\
+                      mfa_serial = arn:aws:iam::1:mfa/ada\nexternal_id = x\nduration_seconds = 3600\n\
+                      [profile deeper]\nrole_arn = arn:aws:iam::1:role/deeper\nsource_profile = ops\n\
+                      [profile device-only]\nmfa_serial = arn:aws:iam::1:mfa/ada\nregion = eu-west-1\n";
+        let code = async |name| match profile(name, config).await.renewal() {
+            Some(Renewal::Code { command, device, arguments }) => (command, device, arguments),
+            other => panic!("{name}: {other:?}"),
+        };
+        let device = "arn:aws:iam::1:mfa/ada".to_owned();
+        let (command, named, arguments) = code("ops").await;
+        assert_eq!((command.as_str(), &named), ("aws sts get-caller-identity --profile ops", &device));
+        assert_eq!(
+            arguments,
+            r#"{"DurationSeconds": 3600, "ExternalId": "x", "RoleArn": "arn:aws:iam::1:role/ops", "SerialNumber": "arn:aws:iam::1:mfa/ada"}"#
+        );
+        let (_, named, arguments) = code("deeper").await;
+        assert_eq!((arguments.as_str(), named), (r#"{"RoleArn": "arn:aws:iam::1:role/deeper"}"#, device));
+        assert_eq!(profile("device-only", config).await.renewal(), None);
     }
 
     #[test]

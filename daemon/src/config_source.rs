@@ -4,7 +4,8 @@
 //! that hangs. What is read is handed over whole; applying it is the daemon's.
 
 use crate::clock;
-use crate::config::{self, Config, ConfigErrors, Watcher};
+use crate::config::{self, Config, ConfigErrors};
+use crate::watch::{Watched, Watcher};
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ impl ConfigSource {
     /// Reads the configuration for the first time, and watches what was read from then on.
     pub(crate) fn open(path: PathBuf) -> (Self, Loaded) {
         // First: an edit from here on is seen by one or the other.
-        let watcher = Watcher::new(std::slice::from_ref(&path))
+        let watcher = Watcher::new("the configuration", &[Watched::File(path.clone())])
             .inspect_err(|error| {
                 tracing::warn!(%error, "edits of the configuration are not noticed; SIGHUP makes the daemon read it");
             })
@@ -117,7 +118,7 @@ impl ConfigSource {
             Err(errors) => errors.files(),
         };
         if let Some(watcher) = &mut self.watcher {
-            watcher.follow(files);
+            watcher.follow(&files.iter().cloned().map(Watched::File).collect::<Vec<_>>());
         }
         files.clone_into(&mut self.files);
     }

@@ -13,6 +13,7 @@ use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply};
 use crate::ipc::Instance;
 use crate::leftovers;
 use crate::log_buffer::LogBuffer;
+use crate::logins::Logins;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
@@ -154,6 +155,8 @@ impl Daemon {
         let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
         // Whoever asked for the configuration to be read, and is told what came of it.
         let mut asked: Vec<ReloadReply> = Vec::new();
+        // Before anybody asks for credentials.
+        let logins = Logins::watch(Arc::clone(&around.aws), around.nudges.clone());
         // Before anybody is served: the first to ask is to see every tunnel.
         let mut supervisor = Supervisor::new(config, around);
         // All of these end with this future, however it ends.
@@ -164,6 +167,7 @@ impl Daemon {
         };
         let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
         let _watcher = AbortOnDropHandle::new(tokio::spawn(watching));
+        let _logins = AbortOnDropHandle::new(tokio::spawn(logins.keep_told()));
 
         let mut sample = interval(SAMPLE);
         sample.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -29,11 +29,13 @@ mod leftovers;
 mod log_buffer;
 mod log_layer;
 mod log_limit;
+mod logins;
 mod sockets;
 mod state;
 mod status;
 mod supervisor;
 mod tunnel;
+mod watch;
 
 pub use chain::chain;
 pub use claim::ClaimError;

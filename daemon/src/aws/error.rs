@@ -37,6 +37,14 @@ pub enum AwsError {
         /// The command that mends it, where known.
         login: Option<String>,
     },
+    /// A role asks for a code of an MFA device, which only a person can type.
+    #[error("a code of the MFA device {device} is needed")]
+    NeedsCode {
+        /// The device, as `mfa_serial` names it.
+        device: String,
+        /// The command that asks for the code, and leaves credentials where they are found.
+        command: String,
+    },
     /// Key, secret or clock are wrong.
     #[error("AWS does not accept the signature: {0}")]
     BadSignature(String),
@@ -144,7 +152,8 @@ impl AwsError {
 
     /// Whether new credentials are what is missing.
     pub fn needs_login(&self) -> bool {
-        matches!(self, Self::NoCredentials { .. } | Self::ExpiredCredentials { .. } | Self::BadSignature(_))
+        use AwsError::{BadSignature, ExpiredCredentials, NeedsCode, NoCredentials};
+        matches!(self, NoCredentials { .. } | ExpiredCredentials { .. } | NeedsCode { .. } | BadSignature(_))
     }
 }
 

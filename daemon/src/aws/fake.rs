@@ -1,6 +1,6 @@
 //! A stand-in for AWS whose answers a test scripts.
 
-use super::{AwsConnector, AwsError, AwsScope, Instance, SessionGrant, SsmApi, StartSession, TagFilter};
+use super::{AwsConnector, AwsError, AwsScope, Instance, SessionGrant, SessionSeen, SsmApi, StartSession, TagFilter};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ssm_proto::TokenValue;
@@ -20,6 +20,8 @@ pub(crate) struct Script {
     /// Answers of `ResumeSession`; `None` is an empty token.
     pub(crate) resumes: VecDeque<Result<Option<String>, AwsError>>,
     pub(crate) instances: Vec<Instance>,
+    /// What `DescribeSessions` finds, on whichever target.
+    pub(crate) sessions: Vec<SessionSeen>,
     /// Answers of `TerminateSession`; good ones at the end.
     pub(crate) terminates: VecDeque<Result<(), AwsError>>,
     /// What clients were made for.
@@ -86,6 +88,14 @@ impl SsmApi for FakeAws {
             script.terminates.pop_front()
         });
         async move { answer.unwrap_or(Ok(())) }.boxed()
+    }
+
+    fn active_sessions<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<SessionSeen>, AwsError>> {
+        let sessions = self.script(|script| {
+            script.calls.push(format!("sessions {target}"));
+            script.sessions.clone()
+        });
+        async move { Ok(sessions) }.boxed()
     }
 
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>> {

@@ -12,6 +12,7 @@ pub(crate) mod fake;
 mod profile;
 mod target;
 
+pub use crate::watch::Watched;
 pub use endpoint::{EndpointError, check_endpoint, endpoint_host, is_loopback};
 pub use error::{AwsError, Obstacle};
 pub use futures_util::future::BoxFuture;
@@ -23,6 +24,7 @@ use ssm_session::{Network, SigningCredentials};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Whose credentials, which region, which endpoints: one AWS client serves one scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -101,6 +103,24 @@ pub struct Instance {
     pub online: bool,
 }
 
+/// A session as DescribeSessions tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSeen {
+    /// Its id.
+    pub id: String,
+    /// What was sent as the reason for it.
+    pub reason: Option<String>,
+}
+
+/// When credentials run out for good: from then on only the user can get others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiry {
+    /// When.
+    pub at: SystemTime,
+    /// The command that renews them, where known.
+    pub renew: Option<String>,
+}
+
 /// The calls of the SSM API that tunnels need, within one [`AwsScope`].
 pub trait SsmApi: Send + Sync + fmt::Debug {
     /// Opens a session.
@@ -112,6 +132,9 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
 
     /// Ends a session; ending one that is gone is no error.
     fn terminate_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), AwsError>>;
+
+    /// The caller's account's sessions on a target that have not ended, a few thousand at most.
+    fn active_sessions<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<SessionSeen>, AwsError>>;
 
     /// All nodes with that tag, in any order.
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>>;
@@ -150,5 +173,21 @@ pub trait AwsConnector: Send + Sync + fmt::Debug {
     /// give it out again. One that keeps no clients has nothing to do.
     fn forget(&self, scope: &AwsScope, api: &Arc<dyn SsmApi>) {
         let _ = (scope, api);
+    }
+
+    /// The files and folders from which profiles and credentials are read; none where nothing of the user's counts.
+    fn credential_files(&self) -> Vec<Watched> {
+        Vec::new()
+    }
+
+    /// Says that one of these has changed: what could not be had before may be had now. What is good stays, so
+    /// that nobody who has credentials notices.
+    fn credential_files_changed(&self) {}
+
+    /// When the credentials of a scope run out unless the user does something, as far as that is known. Those that
+    /// are renewed without anybody's doing have no such time, until their renewal fails.
+    fn expiry<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Option<Expiry>> {
+        let _ = scope;
+        Box::pin(async { None })
     }
 }

@@ -1,14 +1,14 @@
 //! The configuration: what tunnels there are, read from TOML and checked as a whole.
 //!
-//! Owns the meaning of every key and the messages about wrong ones, and notices when files change. It knows nothing
-//! of running tunnels.
+//! Owns the meaning of every key and the messages about wrong ones. It knows nothing of running tunnels, and not when
+//! files change (`watch`).
 //!
 //! ```text
 //!   source ──► syntax ──► document ──► keys ──► value        one file, one table, one key, one value
 //!                            │
 //!   load ◄── merge ◄─────────┘                               all files: includes, defaults, clashes
 //!     └──► Resolved (values, origins, warnings) or ConfigErrors
-//!   watch: when to load again       diff: what an edit means to tunnels that run
+//!   diff: what an edit means to tunnels that run
 //! ```
 
 mod diagnostic;
@@ -28,11 +28,9 @@ mod syntax;
 mod trust;
 mod value;
 mod warning;
-mod watch;
 
 pub use diagnostic::{ConfigError, ConfigErrors, render_warnings};
 pub use diff::{ConfigChange, Impact, diff};
 pub use load::{find, load, parse, resolve};
 pub use model::{Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
 pub use resolved::{Origin, Resolved, Setting};
-pub use watch::{WatchError, Watcher};

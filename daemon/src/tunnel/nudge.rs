@@ -16,7 +16,6 @@ const KEPT: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Nudge {
     /// The files that hold credentials have changed: calls may work again.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the watcher of these files comes with it"))]
     Login,
     /// Addresses or routes of this machine have changed: data channels may be dead, and calls may work.
     Network,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tunnels_daemon::aws::{
-    AwsConnector, AwsError, AwsScope, BoxFuture, Instance, SessionGrant, SsmApi, StartSession, TagFilter, TokenValue,
+    AwsConnector, AwsError, AwsScope, BoxFuture, Instance, SessionGrant, SessionSeen, SsmApi, StartSession, TagFilter,
+    TokenValue,
 };
 
 /// Makes clients of one simulator, whatever the scope.
@@ -67,6 +68,7 @@ impl SsmApi for JsonConnector {
                 "Target": request.target,
                 "DocumentName": request.document,
                 "Parameters": request.parameters,
+                "Reason": request.reason,
             });
             Ok(grant(&self.call("StartSession", body).await?))
         })
@@ -78,6 +80,19 @@ impl SsmApi for JsonConnector {
 
     fn terminate_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), AwsError>> {
         Box::pin(async move { self.call("TerminateSession", json!({ "SessionId": id })).await.map(drop) })
+    }
+
+    fn active_sessions<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<SessionSeen>, AwsError>> {
+        Box::pin(async move {
+            let body = json!({ "State": "Active", "Filters": [{ "key": "Target", "value": target }] });
+            let answer = self.call("DescribeSessions", body).await?;
+            let list = answer["Sessions"].as_array().cloned().unwrap_or_default();
+            let session = |session: &Value| SessionSeen {
+                id: session["SessionId"].as_str().unwrap_or_default().to_owned(),
+                reason: session["Reason"].as_str().map(str::to_owned),
+            };
+            Ok(list.iter().map(session).collect())
+        })
     }
 
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>> {

@@ -73,6 +73,13 @@ impl About {
                 let text = format!("the AWS credentials{} have expired", self.of_the_profile());
                 DownCause::new(CauseKind::Credentials, Retry::Login, text).with_next(self.renew(login))
             }
+            AwsError::NeedsCode { device, command } => {
+                let who =
+                    self.profile.as_ref().map_or("the AWS profile".to_owned(), |name| format!("profile `{name}`"));
+                let text = format!("{who} needs a code of the MFA device {device}, which a daemon cannot ask for");
+                DownCause::new(CauseKind::Credentials, Retry::Login, text)
+                    .with_next(format!("run `{command}`, which asks for the code; the tunnel then goes on by itself"))
+            }
             AwsError::BadSignature(message) => {
                 let text = format!("AWS does not accept the access key{}: {message}", self.of_the_profile());
                 DownCause::new(CauseKind::Credentials, Retry::Login, text)
@@ -81,7 +88,9 @@ impl About {
             AwsError::AccessDenied(message) => {
                 let who = self.profile.as_ref().map_or("you".to_owned(), |profile| format!("profile `{profile}`"));
                 let what = denied_action(&message).unwrap_or("a session");
-                let text = format!("AWS denies {who} {what} on {target}{region}: {message}");
+                // Whoever is refused credentials has not come to the target yet.
+                let to = if what.starts_with("sts:") { String::new() } else { format!(" on {target}{region}") };
+                let text = format!("AWS denies {who} {what}{to}: {message}");
                 DownCause::new(CauseKind::AccessDenied, Retry::Never, text).with_next(self.ask_for(&message))
             }
             AwsError::TargetNotConnected(_) => {

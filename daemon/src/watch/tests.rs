@@ -28,15 +28,15 @@ impl Sandbox {
     }
 
     fn patrol(&self, names: &[&str]) -> Patrol {
-        Patrol::new(Arc::default()).begin(self.paths(names))
+        Patrol::new("the tests", Arc::default()).begin(self.files(names))
     }
 
     fn watcher(&self, names: &[&str]) -> Watcher {
-        Watcher::new(&self.paths(names)).unwrap()
+        Watcher::new("the tests", &self.files(names)).unwrap()
     }
 
-    fn paths(&self, names: &[&str]) -> Vec<PathBuf> {
-        names.iter().map(|name| self.path(name)).collect()
+    fn files(&self, names: &[&str]) -> Vec<Watched> {
+        names.iter().map(|name| Watched::File(self.path(name))).collect()
     }
 }
 
@@ -197,11 +197,23 @@ async fn changes_are_reported_to_whoever_waits() {
     changed(&mut watcher).await;
     fs::create_dir(at.path("team")).unwrap();
     at.write("team/new.toml", "written before it is followed, after the last change");
-    watcher.follow(&[at.path("config.toml"), at.path("team/new.toml")]);
+    watcher.follow(&at.files(&["config.toml", "team/new.toml"]));
     changed(&mut watcher).await;
     at.write("team/new.toml", "333");
     changed(&mut watcher).await;
     fs::remove_dir_all(at.path("team")).unwrap();
+    changed(&mut watcher).await;
+}
+
+#[tokio::test]
+async fn a_file_that_appears_in_a_folder_is_reported_even_if_the_folder_is_new() {
+    let at = Sandbox::new();
+    let mut watcher = Watcher::new("the tests", &[Watched::Folder(at.path("sso/cache"))]).unwrap();
+    fs::create_dir_all(at.path("sso/cache")).unwrap();
+    changed(&mut watcher).await;
+    at.write("sso/cache/token.json", "1");
+    changed(&mut watcher).await;
+    at.write("sso/cache/token.json", "22");
     changed(&mut watcher).await;
 }
 
@@ -213,7 +225,7 @@ fn following_keeps_what_was_seen_and_what_was_not_reported_yet() {
     let mut patrol = at.patrol(&["config.toml", "team.toml"]);
     at.write("config.toml", "changed");
     assert!(!patrol.look());
-    patrol.follow(Follow { files: at.paths(&["config.toml"]), since: SystemTime::UNIX_EPOCH });
+    patrol.follow(Follow { watched: at.files(&["config.toml"]), since: SystemTime::UNIX_EPOCH });
     assert!(patrol.look(), "the change is still to be reported");
     at.write("team.toml", "followed no more");
     assert!(!reports(&mut patrol));
@@ -232,7 +244,7 @@ fn a_first_look_that_comes_late_takes_what_was_written_meanwhile_for_a_change() 
     ] {
         let shared = Shared { since: Mutex::new(since), ..Shared::default() };
         lock(&shared.calls).begin = begin;
-        let mut patrol = Patrol::new(Arc::new(shared)).begin(at.paths(&["old.toml", "new.toml"]));
+        let mut patrol = Patrol::new("the tests", Arc::new(shared)).begin(at.files(&["old.toml", "new.toml"]));
         assert_eq!(reports(&mut patrol), expected, "{begin:?}");
     }
 }

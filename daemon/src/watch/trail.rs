@@ -1,11 +1,13 @@
-//! The way to one file: every folder in which the file, or a link on the way to it, stands.
+//! The way to one file or folder: every folder in which it, or a link on the way to it, stands.
 //!
-//! Owns what counts as a change of a file. Reads metadata only and opens nothing, so that looking never
+//! Owns what counts as a change. Reads metadata and lists folders, and opens no file, so that looking never
 //! causes the events that make somebody look.
 
+use super::Watched;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::Metadata;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -17,8 +19,8 @@ const MAX_LINKS: usize = 40;
 /// Where a path leads, and what is there.
 #[derive(Debug, Clone)]
 pub(super) struct Trail {
-    /// Without links, the file's own last. For a file that does not exist the last one is the nearest folder that
-    /// does.
+    /// Without links, the file's own last, or the watched folder. For one that does not exist the last one is the
+    /// nearest folder that does.
     pub(super) folders: Vec<Folder>,
     file: Result<File, io::ErrorKind>,
 }
@@ -33,8 +35,8 @@ pub(super) struct Folder {
     owner_and_mode: (u32, u32),
 }
 
-/// What tells one content of a file from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What tells one content of a file, or of a folder, from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct File {
     id: (u64, u64),
     owner_and_mode: (u32, u32),
@@ -42,16 +44,21 @@ struct File {
     content: Option<Content>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Content {
+    /// Bytes; of a folder, entries.
     size: u64,
     modified: (i64, i64),
+    /// Of a folder, that of the entry which changed last.
     changed: (i64, i64),
+    /// Of a folder, all that is said here of its entries: one number, however many there are.
+    entries: u64,
 }
 
 impl Trail {
     /// Follows an absolute path as far as it goes.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(super) fn of(watched: &Watched) -> Self {
+        let path = watched.path();
         let mut folders: Vec<Folder> = Vec::new();
         let mut at = PathBuf::from("/");
         let mut ahead = names(path);
@@ -83,7 +90,13 @@ impl Trail {
                 at = next;
             }
         }
-        Self { folders, file: path.metadata().map(|meta| File::of(&meta)).map_err(|error| error.kind()) }
+        let mut file = path.metadata().map(|meta| File::of(&meta)).map_err(|error| error.kind());
+        if let (Watched::Folder(_), Ok(file)) = (watched, &mut file) {
+            file.content = entries(path);
+            let inner = path.canonicalize().ok().and_then(|path| Folder::of(&path));
+            folders.extend(inner.filter(|folder| !folders.contains(folder)));
+        }
+        Self { folders, file }
     }
 
     /// Whether a reader of the file would find the same, with the same right to it.
@@ -93,7 +106,7 @@ impl Trail {
         self.file == other.file && (self.file.is_err() || rights(self) == rights(other))
     }
 
-    /// Whether the file was written, renamed or changed its mode at that time or later.
+    /// Whether the file, or one in the folder, was written, renamed or changed its mode at that time or later.
     pub(super) fn is_newer_than(&self, time: SystemTime) -> bool {
         let Ok(File { content: Some(Content { changed: (seconds, nanoseconds), .. }), .. }) = &self.file else {
             return false;
@@ -126,9 +139,26 @@ impl File {
             size: meta.size(),
             modified: (meta.mtime(), meta.mtime_nsec()),
             changed: (meta.ctime(), meta.ctime_nsec()),
+            entries: 0,
         });
         Self { id: (meta.dev(), meta.ino()), owner_and_mode: (meta.uid(), meta.mode()), content }
     }
+}
+
+/// The files in a folder. Their order is the file system's, so they are summed up; an entry that is gone before it
+/// is looked at was none.
+fn entries(folder: &Path) -> Option<Content> {
+    let mut found = Content { size: 0, modified: (0, 0), changed: (0, 0), entries: 0 };
+    for entry in folder.read_dir().ok()?.flatten() {
+        let Ok(meta) = entry.path().metadata() else { continue };
+        let file = File::of(&meta);
+        let mut hasher = DefaultHasher::new();
+        (entry.file_name(), &file).hash(&mut hasher);
+        found.size += 1;
+        found.entries = found.entries.wrapping_add(hasher.finish());
+        found.changed = found.changed.max((meta.ctime(), meta.ctime_nsec()));
+    }
+    Some(found)
 }
 
 #[cfg(test)]
@@ -137,8 +167,12 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    fn trail(path: &Path) -> Trail {
+        Trail::of(&Watched::File(path.to_owned()))
+    }
+
     fn folders(path: &Path) -> Vec<PathBuf> {
-        Trail::of(path).folders.into_iter().map(|folder| folder.path).collect()
+        trail(path).folders.into_iter().map(|folder| folder.path).collect()
     }
 
     /// A folder whose own path has no links (`/tmp` may be one).
@@ -191,18 +225,41 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let (_keep, root) = sandbox();
         let path = root.join("sub/f");
-        let missing = Trail::of(&path);
+        let missing = trail(&path);
         fs::create_dir(root.join("sub")).unwrap();
-        assert!(missing.reads_as(&Trail::of(&path)));
+        assert!(missing.reads_as(&trail(&path)));
         fs::write(&path, "1").unwrap();
-        let first = Trail::of(&path);
+        let first = trail(&path);
         assert!(!missing.reads_as(&first));
-        assert!(first.reads_as(&Trail::of(&path)));
+        assert!(first.reads_as(&trail(&path)));
         assert!(first.is_newer_than(UNIX_EPOCH) && !first.is_newer_than(SystemTime::now() + Duration::from_hours(1)));
         fs::write(&path, "22").unwrap();
-        assert!(!first.reads_as(&Trail::of(&path)));
-        let second = Trail::of(&path);
+        assert!(!first.reads_as(&trail(&path)));
+        let second = trail(&path);
         fs::set_permissions(root.join("sub"), fs::Permissions::from_mode(0o700)).unwrap();
-        assert!(!second.reads_as(&Trail::of(&path)));
+        assert!(!second.reads_as(&trail(&path)));
+    }
+
+    #[test]
+    fn a_folder_changes_with_the_files_in_it() {
+        let (_keep, root) = sandbox();
+        let cache = root.join("sso/cache");
+        let look = || Trail::of(&Watched::Folder(cache.clone()));
+        let missing = look();
+        assert_eq!(missing.folders.last().unwrap().path, root);
+        fs::create_dir_all(&cache).unwrap();
+        let empty = look();
+        assert!(!missing.reads_as(&empty));
+        assert_eq!(empty.folders.last().unwrap().path, cache, "its own events are wanted");
+        fs::write(cache.join("a.json"), "1").unwrap();
+        let first = look();
+        assert!(!empty.reads_as(&first) && first.reads_as(&look()));
+        assert!(first.is_newer_than(UNIX_EPOCH) && !first.is_newer_than(SystemTime::now() + Duration::from_hours(1)));
+        fs::write(cache.join("a.json"), "22").unwrap();
+        let second = look();
+        assert!(!first.reads_as(&second), "a file in it was written");
+        fs::write(cache.join("b.json"), "").unwrap();
+        fs::remove_file(cache.join("a.json")).unwrap();
+        assert!(!second.reads_as(&look()), "another file has taken its place");
     }
 }

@@ -1,4 +1,5 @@
-//! Notices that files of the configuration have changed: written, replaced, removed, created, made readable.
+//! Notices that files have changed – written, replaced, removed, created, made readable – or what is in a folder:
+//! those of the configuration, and those in which AWS's programs keep profiles and credentials.
 //!
 //! One thread looks at the metadata of all files and compares it with what it saw last. The system's file events
 //! (inotify, FSEvents) only make it look at once; it looks every few seconds anyway, because network and container
@@ -37,28 +38,56 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// That files cannot be watched at all.
 #[derive(Debug, thiserror::Error)]
-#[error("no thread can be started to watch the configuration: {source}")]
-pub struct WatchError {
+#[error("no thread can be started to watch {subject}: {source}")]
+pub(crate) struct WatchError {
+    subject: &'static str,
     source: io::Error,
+}
+
+/// What is watched. Neither has to exist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watched {
+    /// One file.
+    File(PathBuf),
+    /// All files that stand directly in a folder.
+    Folder(PathBuf),
+}
+
+impl Watched {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path) => path,
+        }
+    }
+
+    /// The same with an absolute path.
+    fn absolute(&self) -> Self {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        match self {
+            Self::File(path) => Self::File(absolute(path)),
+            Self::Folder(path) => Self::Folder(absolute(path)),
+        }
+    }
 }
 
 /// Watches files until it is dropped.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     shared: Arc<Shared>,
 }
 
 impl Watcher {
-    /// Watches files, which may or may not exist. Changes count from here on: call it before the files are read.
+    /// Watches files and folders, which may or may not exist; `subject` is what the log calls them. Changes count
+    /// from here on: call it before the files are read.
     ///
     /// # Errors
     /// The system gives no thread. That it gives no file events is no error but a warning in the log.
-    pub fn new(files: &[PathBuf]) -> Result<Self, WatchError> {
+    pub(crate) fn new(subject: &'static str, watched: &[Watched]) -> Result<Self, WatchError> {
         let shared = Arc::new(Shared { since: Mutex::new(SystemTime::now() - TICK), ..Shared::default() });
-        let files: Vec<PathBuf> = files.iter().map(|file| absolute(file)).collect();
-        let patrol = Patrol::new(Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("config watcher".into());
-        thread.spawn(move || patrol.begin(files).run()).map_err(|source| WatchError { source })?;
+        let watched: Vec<Watched> = watched.iter().map(Watched::absolute).collect();
+        let patrol = Patrol::new(subject, Arc::clone(&shared));
+        let thread = std::thread::Builder::new().name("file watcher".into());
+        thread.spawn(move || patrol.begin(watched).run()).map_err(|source| WatchError { subject, source })?;
         shared.await_begin(AT_ONCE);
         Ok(Self { shared })
     }
@@ -67,17 +96,17 @@ impl Watcher {
     /// for are one.
     ///
     /// Cancel-safe: a change is not lost with the future.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         self.shared.changed.notified().await;
     }
 
     /// Watches these files instead, those that were read after the last change. Nothing is missed of files that
     /// are watched already. One that is new and was written since that change counts as changed, since it may
     /// have been read before.
-    pub fn follow(&mut self, files: &[PathBuf]) {
+    pub(crate) fn follow(&mut self, watched: &[Watched]) {
         let since = *lock(&self.shared.since);
-        let files = files.iter().map(|file| absolute(file)).collect();
-        lock(&self.shared.calls).follow = Some(Follow { files, since });
+        let watched = watched.iter().map(Watched::absolute).collect();
+        lock(&self.shared.calls).follow = Some(Follow { watched, since });
         self.shared.bell.notify_one();
     }
 }
@@ -89,12 +118,8 @@ impl Drop for Watcher {
     }
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// By path; `None` is unlike anything that will be found.
-type Trails = BTreeMap<PathBuf, Option<Trail>>;
+/// `None` is unlike anything that will be found.
+type Trails = BTreeMap<Watched, Option<Trail>>;
 
 /// What the owner, the system's events and the thread have in common.
 #[derive(Debug)]
@@ -132,7 +157,7 @@ struct Calls {
 /// Files to watch from now on. What was written from then on may have been read before.
 #[derive(Debug)]
 struct Follow {
-    files: Vec<PathBuf>,
+    watched: Vec<Watched>,
     since: SystemTime,
 }
 
@@ -172,11 +197,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The thread.
 struct Patrol {
+    subject: &'static str,
     shared: Arc<Shared>,
     /// As last reported.
     seen: Trails,
     /// Files that differ from that, as last found.
-    unsettled: BTreeMap<PathBuf, Trail>,
+    unsettled: BTreeMap<Watched, Trail>,
     /// Looks in a row that found them changing.
     restless: u32,
     events: Option<Events>,
@@ -185,15 +211,23 @@ struct Patrol {
 }
 
 impl Patrol {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, seen: Trails::new(), unsettled: BTreeMap::new(), restless: 0, events: None, blind: None }
+    fn new(subject: &'static str, shared: Arc<Shared>) -> Self {
+        Self {
+            subject,
+            shared,
+            seen: Trails::new(),
+            unsettled: BTreeMap::new(),
+            restless: 0,
+            events: None,
+            blind: None,
+        }
     }
 
     /// Takes the files as they are.
-    fn begin(mut self, files: Vec<PathBuf>) -> Self {
+    fn begin(mut self, watched: Vec<Watched>) -> Self {
         let since = *lock(&self.shared.since);
-        let mut trails: Trails =
-            files.into_iter().map(|file| (Some(Trail::of(&file)), file)).map(|(trail, file)| (file, trail)).collect();
+        let look = |watched: Watched| (Some(Trail::of(&watched)), watched);
+        let mut trails: Trails = watched.into_iter().map(look).map(|(trail, watched)| (watched, trail)).collect();
         let mut calls = lock(&self.shared.calls);
         if calls.begin == Begin::Late {
             for trail in trails.values_mut() {
@@ -231,15 +265,15 @@ impl Patrol {
         }
     }
 
-    fn follow(&mut self, Follow { files, since }: Follow) {
+    fn follow(&mut self, Follow { watched, since }: Follow) {
         let known = std::mem::take(&mut self.seen);
-        let trail = |file: &PathBuf| {
+        let trail = |file: &Watched| {
             known.get(file).cloned().unwrap_or_else(|| {
                 let trail = Trail::of(file);
                 (!trail.is_newer_than(since)).then_some(trail)
             })
         };
-        self.seen = files.into_iter().map(|file| (trail(&file), file)).map(|(trail, file)| (file, trail)).collect();
+        self.seen = watched.into_iter().map(|file| (trail(&file), file)).map(|(trail, file)| (file, trail)).collect();
         self.unsettled.retain(|file, _| self.seen.contains_key(file));
     }
 
@@ -247,12 +281,12 @@ impl Patrol {
     /// were at the last look.
     fn look(&mut self) -> bool {
         let trails = self.trails();
-        let differs = |(file, trail): &(PathBuf, Trail)| {
+        let differs = |(file, trail): &(Watched, Trail)| {
             !self.seen.get(file).is_some_and(|seen| seen.as_ref().is_some_and(|seen| seen.reads_as(trail)))
         };
-        let unsettled: BTreeMap<PathBuf, Trail> = trails.into_iter().filter(differs).collect();
+        let unsettled: BTreeMap<Watched, Trail> = trails.into_iter().filter(differs).collect();
         let rested =
-            |(file, trail): (&PathBuf, &Trail)| self.unsettled.get(file).is_some_and(|before| before.reads_as(trail));
+            |(file, trail): (&Watched, &Trail)| self.unsettled.get(file).is_some_and(|before| before.reads_as(trail));
         let all_rest = unsettled.iter().all(rested);
         self.unsettled = unsettled;
         if !self.unsettled.is_empty() && !all_rest && self.restless < MAX_RESTLESS {
@@ -262,14 +296,14 @@ impl Patrol {
         self.restless = 0;
         let changed = !self.unsettled.is_empty();
         for (file, trail) in std::mem::take(&mut self.unsettled) {
-            tracing::debug!(file = %file.display(), "a file of the configuration has changed");
+            tracing::debug!(file = %file.path().display(), "a file of {} has changed", self.subject);
             self.seen.insert(file, Some(trail));
         }
         changed
     }
 
     /// What is there now. Watches the folders first, so that nothing happens between looking and watching.
-    fn trails(&mut self) -> Vec<(PathBuf, Trail)> {
+    fn trails(&mut self) -> Vec<(Watched, Trail)> {
         let find = |seen: &Trails| -> Vec<_> { seen.keys().map(|file| (file.clone(), Trail::of(file))).collect() };
         let trails = find(&self.seen);
         let folders: Vec<&Folder> = trails.iter().flat_map(|(_, trail)| &trail.folders).collect();
@@ -282,7 +316,8 @@ impl Patrol {
                     tracing::warn!(
                         reason = %why,
                         "the system reports no file events (is fs.inotify.max_user_watches or max_user_instances \
-                         used up?): looking at the configuration every {} s instead",
+                         used up?): looking at {} every {} s instead",
+                        self.subject,
                         WITHOUT_EVENTS.as_secs(),
                     );
                 }

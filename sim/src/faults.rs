@@ -88,6 +88,14 @@ pub struct Faults {
     pub expired_credentials: Switch,
     /// The same for whoever signs with one of these access keys.
     pub expired_keys: Vec<String>,
+    /// Temporary credentials that STS or the SSO portal hands out last for so long, seconds.
+    pub credentials_life_s: f64,
+    /// SSO tokens, access or refresh, that are no longer accepted.
+    pub expired_tokens: Vec<String>,
+    /// Roles that nobody may have: ARNs for STS, names for the SSO portal.
+    pub denied_roles: Vec<String>,
+    /// ARNs of roles that STS gives only to whoever sends a code of an MFA device.
+    pub mfa_roles: Vec<String>,
     /// API calls answer `ThrottlingException`.
     pub throttle: Switch,
     /// The version that the built-in agent of new sessions says it has.
@@ -134,6 +142,10 @@ impl Default for Faults {
             max_duration_s: None,
             expired_credentials: Switch::OFF,
             expired_keys: Vec::new(),
+            credentials_life_s: 3600.0,
+            expired_tokens: Vec::new(),
+            denied_roles: Vec::new(),
+            mfa_roles: Vec::new(),
             throttle: Switch::OFF,
             agent_version: None,
             agent_payload: None,
@@ -216,6 +228,12 @@ impl Faults {
         self.drop_acks > 0.0 || self.ack_delay_ms > 0 || self.corrupt > 0.0
     }
 
+    /// How long temporary credentials last.
+    pub(crate) fn credentials_life(&self) -> Duration {
+        // As below.
+        Duration::try_from_secs_f64(self.credentials_life_s).unwrap_or(Duration::MAX)
+    }
+
     /// When an agent gives up a channel that answers nothing.
     pub(crate) fn agent_patience(&self) -> Duration {
         // Validated; what no clock can hold is never.
@@ -263,6 +281,7 @@ impl Faults {
             ("idle_timeout_s", self.idle_timeout_s),
             ("max_duration_s", self.max_duration_s),
             ("agent_patience_s", Some(self.agent_patience_s)),
+            ("credentials_life_s", Some(self.credentials_life_s)),
         ] {
             if let Some(value) = seconds
                 && Duration::try_from_secs_f64(value).map_or(true, |time| time.is_zero())

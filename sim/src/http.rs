@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Faults, Reach};
 use crate::service::Service;
-use crate::{external, gateway, sim_api, ssm_api};
+use crate::{external, gateway, sim_api, ssm_api, sso};
 
 /// What the client's port answers.
 pub(crate) fn client_routes(service: &Arc<Service>) -> Router {
@@ -32,6 +32,8 @@ pub(crate) fn client_routes(service: &Arc<Service>) -> Router {
             "/v1/data-channel/{session}",
             get(gateway::data_channel).layer(from_fn_with_state(Arc::clone(service), way_to_the_gateway)),
         )
+        .route("/federation/credentials", get(sso::role_credentials))
+        .route("/token", post(sso::create_token))
         .nest("/_sim", sim_api::routes())
         .with_state(Arc::clone(service))
 }

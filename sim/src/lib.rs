@@ -30,6 +30,7 @@ mod external;
 mod faults;
 mod gateway;
 mod http;
+mod issuer;
 mod lane;
 mod messages;
 mod registry;
@@ -41,7 +42,9 @@ mod sim_api;
 mod simulator;
 mod socket;
 mod ssm_api;
+mod sso;
 mod strict;
+mod sts;
 mod tokens;
 mod warden;
 

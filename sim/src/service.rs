@@ -18,6 +18,7 @@ use crate::dice::Dice;
 use crate::document::PortDocument;
 use crate::external::{ControlChannels, launch};
 use crate::faults::FaultBoard;
+use crate::issuer::Issuer;
 use crate::registry::Registry;
 use crate::session::{Session, SocketCommand};
 use crate::strict::Guard;
@@ -107,6 +108,11 @@ impl Service {
 
     pub(crate) fn region(&self) -> &str {
         self.guard.region()
+    }
+
+    /// Who hands out temporary credentials.
+    pub(crate) fn issuer(&self) -> &Issuer {
+        self.guard.issuer()
     }
 
     pub(crate) fn has_builtin_agent(&self) -> bool {

@@ -26,11 +26,12 @@ use crate::call_log::ApiCall;
 use crate::http::HangUp;
 use crate::service::Service;
 use crate::strict::access_key;
+use crate::sts;
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const TARGET_PREFIX: &str = "AmazonSSM.";
 
-/// Answers one API call.
+/// Answers one API call, or one of STS on the same path.
 pub(crate) async fn handle(
     State(service): State<Arc<Service>>,
     Extension(line): Extension<HangUp>,
@@ -39,6 +40,9 @@ pub(crate) async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if sts::is_call(&headers) {
+        return sts::handle(&service, &method, &uri, &headers, &body);
+    }
     let operation = headers
         .get("x-amz-target")
         .and_then(|value| value.to_str().ok())

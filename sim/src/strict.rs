@@ -1,4 +1,5 @@
-//! Who may ask: nobody is turned away, or (`--strict`) whoever cannot sign with the given credentials.
+//! Who may ask: only whose temporary credentials have expired is turned away, or (`--strict`) whoever cannot sign with
+//! the given credentials, or with some that the simulator has handed out.
 //!
 //! The signature's form is `ssm-session`'s, which verifies it; this module gathers the request's
 //! parts, checks the clock, and names the error that AWS would.
@@ -7,6 +8,7 @@ use http::{HeaderMap, Method, Uri, header};
 use ssm_session::SigningCredentials;
 use ssm_session::sigv4::{self, Authorization, VerifyError};
 
+use crate::issuer::Issuer;
 use crate::ssm_api::ApiError;
 
 /// How far the caller's clock may be off: AWS's 5 minutes.
@@ -22,17 +24,22 @@ pub(crate) fn access_key(headers: &HeaderMap) -> Option<&str> {
 #[derive(Debug)]
 pub(crate) struct Guard {
     credentials: Option<SigningCredentials>,
+    issuer: Issuer,
     region: String,
 }
 
 impl Guard {
     pub(crate) fn new(credentials: Option<SigningCredentials>, region: String) -> Self {
-        Self { credentials, region }
+        Self { credentials, issuer: Issuer::default(), region }
     }
 
     /// The region that requests have to be signed for.
     pub(crate) fn region(&self) -> &str {
         &self.region
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.issuer
     }
 
     /// Accepts the request or says what is wrong with its signature.
@@ -44,15 +51,20 @@ impl Guard {
         body: &[u8],
         service: &str,
     ) -> Result<(), ApiError> {
-        let Some(credentials) = &self.credentials else {
+        if access_key(headers).is_some_and(|key| self.issuer.has_expired(key)) {
+            return Err(ApiError::expired_token());
+        }
+        let Some(own) = &self.credentials else {
             return Ok(());
         };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let authorization = text(header::AUTHORIZATION.as_str()).ok_or_else(ApiError::missing_signature)?;
         let scope = Authorization::parse(authorization).map_err(|error| ApiError::bad_signature(error.to_string()))?;
-        if scope.access_key != credentials.access_key() {
-            return Err(ApiError::unknown_access_key());
-        }
+        let credentials = match self.issuer.signing(scope.access_key) {
+            Some(issued) => issued,
+            None if scope.access_key == own.access_key() => own.clone(),
+            None => return Err(ApiError::unknown_access_key()),
+        };
         if scope.region != self.region {
             return Err(ApiError::bad_signature(format!(
                 "Credential should be scoped to a valid region, not '{}'.",
@@ -78,7 +90,7 @@ impl Guard {
             headers: &given,
             body_sha256: &body_sha256,
         };
-        sigv4::verify(&request, credentials, service).map_err(|error| match error {
+        sigv4::verify(&request, &credentials, service).map_err(|error| match error {
             VerifyError::Unsigned => ApiError::missing_signature(),
             other => ApiError::bad_signature(format!(
                 "The request signature we calculated does not match the signature you provided: {other}."

@@ -123,6 +123,20 @@ impl FaultBoard {
         self.look(of_this_key) || self.take(|faults| faults.expired_credentials.take())
     }
 
+    /// Whether an SSO token is no longer accepted.
+    pub(crate) fn is_token_expired(&self, token: &str) -> bool {
+        self.look(|faults| faults.expired_tokens.iter().any(|expired| expired == token))
+    }
+
+    pub(crate) fn is_role_denied(&self, role: &str) -> bool {
+        self.look(|faults| faults.denied_roles.iter().any(|denied| denied == role))
+    }
+
+    /// Whether a role is given only with a code.
+    pub(crate) fn wants_code(&self, role: &str) -> bool {
+        self.look(|faults| faults.mfa_roles.iter().any(|wants| wants == role))
+    }
+
     pub(crate) fn take_throttle(&self) -> bool {
         self.take(|faults| faults.throttle.take())
     }

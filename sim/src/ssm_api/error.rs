@@ -29,6 +29,17 @@ impl ApiError {
         &self.message
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// As STS words it.
+    pub(crate) fn assume_role_denied(role: &str) -> Self {
+        let owner = crate::service::OWNER;
+        let message = format!("User: {owner} is not authorized to perform: sts:AssumeRole on resource: {role}");
+        Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
+    }
+
     pub(crate) fn target_not_connected(target: &str) -> Self {
         Self::bad_request("TargetNotConnected", format!("{target} is not connected."))
     }

@@ -6,6 +6,7 @@ mod end_to_end;
 mod external;
 mod faults;
 mod gateway;
+mod identity;
 mod messages;
 mod outages;
 mod scenario;

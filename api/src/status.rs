@@ -114,6 +114,8 @@ pub enum CauseKind {
     ServiceError,
     /// The agent on the target restarted or ended the session.
     AgentRestarted,
+    /// The agent stopped acknowledging what it was sent, without a word.
+    Unresponsive,
     /// The agent is too old for what is asked of it.
     AgentTooOld,
     /// The network or DNS failed on our side.
@@ -147,7 +149,7 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::User,
         Self::Config,
         Self::ServiceRecycle,
@@ -164,6 +166,7 @@ impl CauseKind {
         Self::Throttled,
         Self::ServiceError,
         Self::AgentRestarted,
+        Self::Unresponsive,
         Self::AgentTooOld,
         Self::Network,
         Self::Proxy,
@@ -199,6 +202,7 @@ impl CauseKind {
             Self::Throttled => "throttled by AWS",
             Self::ServiceError => "AWS error",
             Self::AgentRestarted => "agent restarted",
+            Self::Unresponsive => "agent silent",
             Self::AgentTooOld => "agent too old",
             Self::Network => "network",
             Self::Proxy => "proxy",

@@ -20,6 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tunnels_daemon::aws::{
     AwsError, BoxFuture, Instance, SessionGrant, SessionSeen, SsmApi, StartSession, TagFilter, TokenValue,
     endpoint_host,
@@ -231,6 +232,23 @@ impl SsmApi for SdkSsm {
         })
     }
 
+    fn session_limit<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Duration>, AwsError>> {
+        Box::pin(async move {
+            let filter = SessionFilter::builder()
+                .key(SessionFilterKey::SessionId)
+                .value(id)
+                .build()
+                .map_err(|error| AwsError::InvalidRequest(error.to_string()))?;
+            let answer = match self.client.describe_sessions().state(SessionState::Active).filters(filter).send().await
+            {
+                Ok(answer) => answer,
+                Err(error) => return Err(self.failed(error).await),
+            };
+            let longest = answer.sessions().first().and_then(|session| session.max_session_duration());
+            Ok(longest.and_then(minutes))
+        })
+    }
+
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>> {
         Box::pin(async move {
             let filter = InstanceInformationStringFilter::builder()
@@ -295,5 +313,24 @@ impl SsmApi for SdkSsm {
 
     fn messages_endpoint(&self) -> Option<String> {
         self.endpoints.messages.clone()
+    }
+}
+
+/// `MaxSessionDuration` is a number of minutes as text.
+fn minutes(text: &str) -> Option<Duration> {
+    let seconds = text.trim().parse::<f64>().ok()? * 60.0;
+    Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_s_longest_life() {
+        assert_eq!(minutes("60"), Some(Duration::from_hours(1)));
+        for none in ["", "0", "-1", "NaN", "inf", "1e300", "soon"] {
+            assert_eq!(minutes(none), None, "{none:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use ssm_proto::TokenValue;
 use ssm_session::{Network, SigningCredentials};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What was called, in order, and what the next calls answer.
 #[derive(Debug, Default)]
@@ -96,6 +97,10 @@ impl SsmApi for FakeAws {
             script.sessions.clone()
         });
         async move { Ok(sessions) }.boxed()
+    }
+
+    fn session_limit<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Duration>, AwsError>> {
+        async { Ok(None) }.boxed()
     }
 
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>> {

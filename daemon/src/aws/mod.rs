@@ -20,10 +20,11 @@ pub use ssm_proto::TokenValue;
 pub use target::Candidate;
 pub(crate) use target::Resolved;
 
-use ssm_session::{Network, SigningCredentials};
+use ssm_session::{Connect, ConnectError, KeepAlive, Network, SigningCredentials, Transport, connect_with};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::SystemTime;
 
 /// Whose credentials, which region, which endpoints: one AWS client serves one scope.
@@ -136,6 +137,9 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
     /// The caller's account's sessions on a target that have not ended, a few thousand at most.
     fn active_sessions<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<SessionSeen>, AwsError>>;
 
+    /// How long a session may live, if the service says so (docs/protocol.md §7.2).
+    fn session_limit<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Duration>, AwsError>>;
+
     /// All nodes with that tag, in any order.
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>>;
 
@@ -161,6 +165,15 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
 
     /// What replaces scheme, host and port of stream URLs, if anything.
     fn messages_endpoint(&self) -> Option<String>;
+
+    /// Opens a data channel; tests put another network in its place.
+    fn open_channel<'a>(
+        &'a self,
+        request: Connect<'a>,
+        keep_alive: KeepAlive,
+    ) -> BoxFuture<'a, Result<Transport, ConnectError>> {
+        Box::pin(connect_with(request, keep_alive))
+    }
 }
 
 /// Makes clients: the seam between the daemon and the SDK.

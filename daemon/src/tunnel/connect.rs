@@ -9,13 +9,14 @@ use crate::aws::{AwsConnector, AwsError, Candidate, Resolved, SessionGrant, SsmA
 use crate::chain;
 use crate::config::TunnelConfig;
 use crate::state::{SessionRecord, StateFile};
-use ssm_session::{Connect, ConnectError, KeepAlive, Session, SessionStatus, StreamUrl, connect_with};
+use ssm_session::{Connect, ConnectError, KeepAlive, Session, SessionStatus, StreamUrl};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tunnels_api::CauseKind;
+use tunnels_api::{Cause, CauseKind};
 
 /// For name lookup, TCP, TLS and upgrade together. A network that needs longer will not carry a database.
 const WEBSOCKET: Duration = Duration::from_secs(15);
@@ -31,6 +32,17 @@ pub(super) struct Connector {
     pub(super) aws: Arc<dyn AwsConnector>,
     pub(super) state: StateFile,
     api: Mutex<Option<Arc<dyn SsmApi>>>,
+    /// Who carried the last session: the next one goes there as long as it can.
+    carrier: Mutex<Option<Carrier>>,
+    /// Whether AWS was asked how long sessions may live, and had an answer or refused one.
+    knows_limit: AtomicBool,
+}
+
+/// A target, and the candidate that stood for it.
+#[derive(Debug, Clone)]
+struct Carrier {
+    candidate: Candidate,
+    target: String,
 }
 
 /// A session that is open.
@@ -45,6 +57,8 @@ pub(super) struct Live {
     pub(super) id: String,
     pub(super) target: String,
     pub(super) region: String,
+    /// Why it is not the target that would have come first, if it is not.
+    pub(super) instead: Option<Cause>,
     url: StreamUrl,
 }
 
@@ -93,16 +107,36 @@ fn gone(message: &str) -> DownCause {
 impl Connector {
     pub(super) fn new(tunnel: Arc<TunnelConfig>, around: &Surroundings) -> Arc<Self> {
         let Surroundings { aws, state, .. } = around.clone();
-        Arc::new(Self { tunnel, aws, state, api: Mutex::new(None) })
+        Arc::new(Self {
+            tunnel,
+            aws,
+            state,
+            api: Mutex::new(None),
+            carrier: Mutex::new(None),
+            knows_limit: AtomicBool::new(false),
+        })
     }
 
-    /// Opens a session: the first candidate that is online carries it.
+    /// Opens a session: on the target that carried the last one, else on the first candidate that is online.
     pub(super) async fn start(self: &Arc<Self>) -> Result<Live, DownCause> {
         let api = self.api().await?;
-        let mut failure = None;
-        for candidate in &self.tunnel.targets {
-            match self.start_on(api.as_ref(), candidate).await {
-                Ok(live) => return Ok(live),
+        let last = lock(&self.carrier).clone();
+        let is_last = |candidate: &&Candidate| last.as_ref().is_some_and(|last| last.candidate == **candidate);
+        let (first, others): (Vec<_>, Vec<_>) = self.tunnel.targets.iter().partition(is_last);
+        let mut failure: Option<DownCause> = None;
+        for candidate in first.into_iter().chain(others) {
+            let sticky = last.as_ref().map(|last| last.target.as_str());
+            match self.start_on(api.as_ref(), candidate, sticky).await {
+                Ok(mut live) => {
+                    let instead = failure.map(|down| down.cause).or_else(|| live.instead.take());
+                    let moved = last.is_none_or(|last| last.target != live.target);
+                    live.instead = instead.filter(|_| moved).map(|cause| {
+                        let text = format!("{}; {} carries the tunnel instead", cause.text, live.target);
+                        Cause::new(cause.kind, text)
+                    });
+                    *lock(&self.carrier) = Some(Carrier { candidate: candidate.clone(), target: live.target.clone() });
+                    return Ok(live);
+                }
                 Err(down) => {
                     tracing::debug!(target = %candidate, cause = %down.cause, "candidate does not carry");
                     let try_next = matches!(down.cause.kind, CauseKind::TargetOffline | CauseKind::NoSuchTarget);
@@ -120,20 +154,30 @@ impl Connector {
         Err(failure.unwrap_or_else(|| DownCause::new(CauseKind::Config, Retry::Never, "no target is configured")))
     }
 
-    async fn start_on(self: &Arc<Self>, api: &dyn SsmApi, candidate: &Candidate) -> Result<Live, DownCause> {
+    async fn start_on(
+        self: &Arc<Self>,
+        api: &dyn SsmApi,
+        candidate: &Candidate,
+        sticky: Option<&str>,
+    ) -> Result<Live, DownCause> {
         let candidate_name = candidate.to_string();
         let about = self.about(api).at(&candidate_name);
         let resolved = self.noting_login(candidate.resolve(api).await);
-        let nodes = match resolved.map_err(|error| about.call_failed(error))? {
+        let mut nodes = match resolved.map_err(|error| about.call_failed(error))? {
             Resolved::Nodes(nodes) => nodes,
             Resolved::Nothing => return Err(about.no_such_target(&candidate_name)),
             Resolved::AllOffline(count) => return Err(about.all_offline(&candidate_name, count)),
         };
-        let mut failure = None;
+        // A stable sort: the others keep their order.
+        nodes.sort_by_key(|node| sticky != Some(node));
+        let mut failure: Option<DownCause> = None;
         for target in nodes {
             match self.start_at(api, target).await {
-                Err(down) if down.cause.kind == CauseKind::TargetOffline => failure = Some(down),
-                done => return done,
+                Err(down) if down.cause.kind == CauseKind::TargetOffline => failure = failure.or(Some(down)),
+                done => {
+                    let instead = failure.map(|down| down.cause);
+                    return done.map(|live| Live { instead, ..live });
+                }
             }
         }
         Err(failure.unwrap_or_else(|| gone("")))
@@ -184,6 +228,7 @@ impl Connector {
             id: grant.session_id,
             target,
             region: api.region(),
+            instead: None,
             url,
         })
     }
@@ -207,6 +252,26 @@ impl Connector {
         let transport = self.websocket(api.as_ref(), &about, &url).await.map_err(ResumeError::failed)?;
         live.session.attach(transport, grant.token);
         Ok(url)
+    }
+
+    /// How long the session may live, if AWS tells; asked once, and again if the question itself failed.
+    pub(super) async fn limit(&self, live: &Live) -> Option<Duration> {
+        if self.knows_limit.load(Relaxed) {
+            return None;
+        }
+        let api = self.api().await.ok()?;
+        match self.noting_login(api.session_limit(&live.id).await) {
+            Ok(limit) => {
+                self.knows_limit.store(true, Relaxed);
+                limit
+            }
+            Err(error) => {
+                // It is a permission that few ask for; what sessions live is learnt from their ends as well.
+                self.knows_limit.store(matches!(error, AwsError::AccessDenied(_)), Relaxed);
+                tracing::debug!(%error, "how long sessions may live is not known");
+                None
+            }
+        }
     }
 
     /// Ends a session that this one opened: the agent is told on the channel, the service by a call (docs/protocol.md §6.8).
@@ -248,7 +313,7 @@ impl Connector {
         let request =
             Connect { url, signing: Some((credentials, api.region())), network: api.network(), timeout: WEBSOCKET };
         let keep_alive = KeepAlive { interval: self.tunnel.ping_interval, deadline: self.tunnel.ping_timeout };
-        connect_with(request, keep_alive).await.map_err(|error| {
+        api.open_channel(request, keep_alive).await.map_err(|error| {
             if matches!(error, ConnectError::Http { status: 401 | 403, .. }) {
                 // docs/protocol.md §2.6: signature, IAM or token. The next try has fresh credentials.
                 self.forget_api();
@@ -259,24 +324,20 @@ impl Connector {
 
     /// The client, made once and again after a login was missing.
     async fn api(&self) -> Result<Arc<dyn SsmApi>, DownCause> {
-        let made = self.lock_api().clone();
+        let made = lock(&self.api).clone();
         if let Some(api) = made {
             return Ok(api);
         }
         let connected = self.aws.connect(&self.tunnel.scope).await;
         let api = connected.map_err(|error| About::tunnel(&self.tunnel).call_failed(error))?;
-        *self.lock_api() = Some(Arc::clone(&api));
+        *lock(&self.api) = Some(Arc::clone(&api));
         Ok(api)
     }
 
     fn forget_api(&self) {
-        if let Some(api) = self.lock_api().take() {
+        if let Some(api) = lock(&self.api).take() {
             self.aws.forget(&self.tunnel.scope, &api);
         }
-    }
-
-    fn lock_api(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn SsmApi>>> {
-        self.api.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client that ran out of credentials is made anew: it may hold on to what it once read.
@@ -301,16 +362,6 @@ impl Live {
         About::tunnel(&self.by.tunnel).in_region(self.region.clone()).at(&self.target)
     }
 
-    /// Lets its connections come to their end, for `patience` at most, then ends it.
-    pub(super) async fn retire(self, patience: impl Future<Output = ()>) {
-        self.users.close();
-        tokio::select! {
-            () = self.users.wait() => {}
-            () = patience => tracing::info!(session = self.id, "its connections are still open; they are reset"),
-        }
-        self.end().await;
-    }
-
     /// Ends it at once.
     pub(super) async fn end(self) {
         Arc::clone(&self.by).end(self).await;
@@ -320,6 +371,10 @@ impl Live {
     pub(super) fn moved_to(&mut self, url: StreamUrl) {
         self.url = url;
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where the data channel is, if a token may be sent there.

@@ -50,9 +50,16 @@ pub(super) struct Carrier {
 }
 
 /// A stream; as long as it lives its session has a user.
-struct Admitted {
+pub(super) struct Admitted {
     stream: MuxStream,
-    _user: TaskTrackerToken,
+    user: TaskTrackerToken,
+}
+
+#[cfg(test)]
+impl Admitted {
+    pub(super) fn into_parts(self) -> (MuxStream, TaskTrackerToken) {
+        (self.stream, self.user)
+    }
 }
 
 /// What a connection tells the tunnel's task.
@@ -83,7 +90,7 @@ pub(super) struct Shared {
 
 /// Why a connection was not forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refused {
+pub(super) enum Refused {
     /// The tunnel does not carry, and nothing is done about it.
     Shut,
     /// There was no session in time.
@@ -99,7 +106,7 @@ impl Shared {
         Self { gate, news, gauges, span: Span::none(), held: Arc::new(Semaphore::new(HELD_MOST)) }
     }
 
-    async fn tell(&self, news: News) {
+    pub(super) async fn tell(&self, news: News) {
         // Nobody listens only when the tunnel is on its way out.
         let _ = self.news.send(news).await;
     }
@@ -116,7 +123,7 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
         () = gone(&local) => Err(Refused::Gone),
     };
     let ended = match admission {
-        Ok(Admitted { stream, _user }) => {
+        Ok(Admitted { stream, user: _user }) => {
             ticket.carried();
             let news = shared.news.clone();
             let gate = shared.gate.clone();
@@ -151,7 +158,7 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
 }
 
 /// Waits at the gate.
-async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
+pub(super) async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
     let held = Arc::clone(&shared.held);
     let mut place = None;
     loop {
@@ -162,7 +169,7 @@ async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
             (Admission::Pass, Some(Carrier { session, users, .. })) => {
                 let user = users.token();
                 match session.open_stream().await {
-                    Ok(stream) => return Ok(Admitted { stream, _user: user }),
+                    Ok(stream) => return Ok(Admitted { stream, user }),
                     // It ended just now; the gate is about to change.
                     Err(error) => tracing::debug!(parent: &shared.span, %error, "no stream to be had"),
                 }

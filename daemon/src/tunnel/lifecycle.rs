@@ -17,14 +17,17 @@
 
 mod event;
 mod phase;
+mod replacement;
 
 pub(crate) use event::{Action, Admission, Event, Policy};
 
 use super::backoff::Backoff;
 use super::cause::{DownCause, Retry};
+use super::channel::Channel;
 use super::nudge::Nudge;
 use crate::config::Impact;
 use phase::Phase;
+use replacement::{RESOLVED_JUST_NOW, Replacing};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
@@ -37,13 +40,10 @@ const NUDGED_SPREAD: Duration = Duration::from_millis(500);
 const REACHED_SPREAD: Duration = Duration::from_secs(2);
 /// A session that lived this long was a good one: its end is a new incident, not the last one going on.
 const SESSION_STABLE: Duration = Duration::from_secs(10);
-/// The same for a websocket within a session; resuming is cheap, so it is trusted sooner.
-const CHANNEL_STABLE: Duration = Duration::from_secs(1);
-
-/// A session whose remote has not answered for so long is given up for a new one, which finds a remote that
-/// has moved; each that was in vain doubles it, so many times: 30 s to 8 min.
-const RESOLVE_AGAIN: Duration = Duration::from_secs(30);
-const RESOLVE_DOUBLINGS: u32 = 4;
+/// The shortest maximum duration that an account can set (docs/protocol.md §7.2): a shorter life taught nothing.
+const SHORTEST_LIMIT: Duration = Duration::from_mins(1);
+/// So long after another network or a sleep, at most, a session's channel is checked.
+const CHECK_SPREAD: Duration = Duration::from_millis(300);
 
 /// The machine.
 #[derive(Debug)]
@@ -61,14 +61,19 @@ pub(crate) struct Lifecycle {
     streams: u32,
     /// Since when there is a session.
     session_since: Instant,
-    /// Since when its present websocket carries.
-    channel_since: Instant,
-    /// Websockets lost since one was stable.
-    flaps: u32,
+    channel: Channel,
+    /// How long a session may live, as far as is known.
+    longest: Option<Duration>,
     /// The remote has answered through this session.
     answered: bool,
     /// Another session is being opened, to take the place of the one there is.
-    replacing: bool,
+    replacing: Option<Replacing>,
+    /// When that is tried, or tried again.
+    replace_at: Option<Instant>,
+    /// The agent has acknowledged nothing for a while.
+    suspect: bool,
+    /// When to see whether its websocket is still alive.
+    check_at: Option<Instant>,
     /// Sessions in a row that were given up because it had not.
     in_vain: u32,
     probing: bool,
@@ -87,10 +92,13 @@ impl Lifecycle {
             backoff: Backoff::new(seed),
             streams: 0,
             session_since: now,
-            channel_since: now,
-            flaps: 0,
+            channel: Channel::new(seed.rotate_left(32), now),
+            longest: None,
             answered: false,
-            replacing: false,
+            replacing: None,
+            replace_at: None,
+            suspect: false,
+            check_at: None,
             in_vain: 0,
             probing: false,
         }
@@ -103,7 +111,7 @@ impl Lifecycle {
 
     /// When to call [`Self::handle_timeout`].
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.retry_at, self.park_at()].into_iter().flatten().min()
+        [self.retry_at, self.park_at(), self.replace_at, self.rotate_at(), self.check_at].into_iter().flatten().min()
     }
 
     /// Only a session can be parked: a tunnel that waits for one heals by itself.
@@ -141,10 +149,8 @@ impl Lifecycle {
     pub(crate) fn handle_target(&mut self, target: TargetState) {
         match (target, self.phase) {
             (TargetState::Down, Phase::Down) => {}
-            (TargetState::Down, phase) => {
-                if phase.has_session() || phase == Phase::Starting {
-                    self.drop_session();
-                }
+            (TargetState::Down, _) => {
+                self.drop_session(Action::EndSession);
                 self.actions.push_back(Action::Unbind);
                 self.enter(Phase::Down, None);
             }
@@ -159,7 +165,7 @@ impl Lifecycle {
                 self.start();
             }
             (TargetState::Up, Phase::ResumeWait | Phase::ResumeLogin) => {
-                self.backoff.reset();
+                self.channel.reset();
                 self.resume();
             }
             (TargetState::Up, _) => {}
@@ -184,10 +190,7 @@ impl Lifecycle {
         }
         self.backoff.reset();
         self.in_vain = 0;
-        if phase.has_session() || phase == Phase::Starting {
-            self.forget_session();
-            self.actions.push_back(Action::RetireSession);
-        }
+        self.drop_session(Action::RetireSession);
         if impact.rebind {
             self.actions.push_back(Action::RetireListener);
             return self.bind();
@@ -232,42 +235,31 @@ impl Lifecycle {
                 self.idle_since = now;
                 self.enter(Probing, None);
             }
-            (Event::SessionUp, Degraded) if self.replacing => {
-                self.session_up(now);
-                // It stays degraded until the new session is a better one. That it only replaces one is no use of
-                // the tunnel, so it parks as the old one would have.
-                let cause = self.cause.take();
-                self.enter(Probing, cause);
-                self.still = Some(TunnelState::Degraded);
-            }
+            (Event::SessionUp, phase) if phase.has_session() && self.replacing.is_some() => self.replaced(now),
+            (Event::Elsewhere(cause), Probing) => self.cause = Some(cause),
             (Event::StartFailed(down), Starting) => self.start_failed(down, now),
-            // The session there is may still come to carry: a call that fails costs nothing.
-            (Event::StartFailed(_), Degraded) if self.replacing => {
-                self.replacing = false;
-                let cause = self.cause.take();
-                let pause = self.backoff.pause(Retry::Answered);
-                self.enter(Degraded, cause);
-                self.retry_at = Some(now + pause);
-            }
-            (Event::ChannelLost(down), Probing | Ready | Degraded | Resuming) => self.channel_lost(down, now),
-            (Event::Resumed, Resuming) => {
-                self.channel_since = now;
-                if self.answered {
-                    self.enter(Ready, None);
-                } else {
-                    self.enter(Probing, None);
-                    self.probe();
+            (Event::StartFailed(_), phase) if phase.has_session() => {
+                if let Some(why) = self.replacing.take() {
+                    self.not_replaced(why, now);
                 }
             }
+            (Event::ChannelLost(down), Probing | Ready | Degraded | Resuming) => self.channel_lost(down, now),
+            (Event::Silent(down), Probing | Ready | Degraded) => self.suspect(down, now),
+            (Event::Resumed, Resuming) => self.resumed(now),
+            (Event::Resumed, ResumeWait | ResumeLogin) if self.suspect => self.resumed(now),
             (Event::ResumeFailed(down), Resuming) => match down.retry {
-                Retry::Login => self.wait(ResumeLogin, down, now),
-                Retry::Unreachable | Retry::Answered => self.wait(ResumeWait, down, now),
+                Retry::Login => self.wait_to_resume(ResumeLogin, down, now),
+                Retry::Unreachable | Retry::Answered => self.wait_to_resume(ResumeWait, down, now),
+                // Its websocket may still be good: only the agent was asked in vain.
+                Retry::Never if self.suspect => self.wait_to_resume(ResumeWait, down, now),
                 // A session that we may not resume is lost to us, but only a new one says whether all is.
                 Retry::Never => self.session_ended(DownCause { retry: Retry::Answered, ..down }, now),
             },
             (Event::SessionEnded(down), phase) if phase.has_session() => self.session_ended(down, now),
             (Event::ProbePassed | Event::RemoteAnswered, Probing | Degraded | Ready) => {
-                self.stop_replacing();
+                if matches!(self.replacing, Some(Replacing::Moved(_) | Replacing::Degraded)) {
+                    self.stop_replacing();
+                }
                 self.probing = false;
                 self.answered = true;
                 self.in_vain = 0;
@@ -281,19 +273,21 @@ impl Lifecycle {
                 self.probing = false;
                 self.probe();
             }
-            (Event::Streams(count), phase) => {
+            (Event::Streams(count), _) => {
                 self.streams = count;
                 self.idle_since = now;
-                if count > 0 && phase == Degraded && self.stop_replacing() {
-                    self.probe();
-                }
             }
+            (Event::Longest(longest), _) => self.longest = Some(longest),
             _ => {}
         }
     }
 
     /// Something has changed that many tunnels wait for. Each tries within its own moment.
     pub(crate) fn handle_nudge(&mut self, nudge: &Nudge, now: Instant) {
+        let other_path = matches!(nudge, Nudge::Network | Nudge::Woke);
+        if other_path && matches!(self.phase, Phase::Probing | Phase::Ready | Phase::Degraded) {
+            self.check_at = Some(now + self.backoff.within(CHECK_SPREAD));
+        }
         let spread = match (nudge, self.phase) {
             (Nudge::Reached(_), Phase::StartWait | Phase::ResumeWait) => REACHED_SPREAD,
             (Nudge::Network | Nudge::Woke, Phase::StartWait | Phase::ResumeWait)
@@ -307,9 +301,18 @@ impl Lifecycle {
     /// A deadline of [`Self::poll_timeout`] has passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.park_at().is_some_and(|at| at <= now) {
-            self.drop_session();
+            self.drop_session(Action::EndSession);
             let text = "no connection for a while; the next one opens a session";
             self.enter(Phase::Listening, Some(Cause::new(CauseKind::Parked, text)));
+        }
+        if self.check_at.take_if(|at| *at <= now).is_some() {
+            self.actions.push_back(Action::Check);
+        }
+        if self.replace_at.take_if(|at| *at <= now).is_some() {
+            self.replace(if self.suspect { Replacing::Suspect } else { Replacing::Rotation });
+        }
+        if self.rotate_at().is_some_and(|at| at <= now) {
+            self.rotate();
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
@@ -339,29 +342,51 @@ impl Lifecycle {
     }
 
     fn channel_lost(&mut self, down: DownCause, now: Instant) {
-        if self.phase != Phase::Resuming && now.duration_since(self.channel_since) >= CHANNEL_STABLE {
-            self.flaps = 0;
-            self.backoff.reset();
-        }
-        self.flaps += 1;
+        let pause = self.channel.lost(self.phase == Phase::Resuming, down.retry, now);
         self.probing = false;
-        // Resuming overtakes it.
-        self.replacing = false;
-        if self.flaps == 1 {
+        if !self.suspect {
+            // Resuming overtakes it.
+            self.stop_replacing();
+            self.replace_at = None;
+        }
+        if pause.is_zero() {
             self.enter(Phase::Resuming, Some(down.cause));
             self.actions.push_back(Action::ResumeSession);
         } else {
-            self.wait(Phase::ResumeWait, down, now);
+            self.enter(Phase::ResumeWait, Some(down.cause));
+            self.retry_at = Some(now + pause);
+        }
+    }
+
+    fn resumed(&mut self, now: Instant) {
+        self.channel.carries(now);
+        self.trust();
+        if self.answered {
+            self.enter(Phase::Ready, None);
+        } else {
+            self.enter(Phase::Probing, None);
+            self.probe();
         }
     }
 
     fn session_ended(&mut self, down: DownCause, now: Instant) {
-        let was_stable = now.duration_since(self.session_since) >= SESSION_STABLE;
+        let lived = now.duration_since(self.session_since);
+        let was_stable = lived >= SESSION_STABLE;
+        if down.cause.kind == CauseKind::MaxDuration && lived >= SHORTEST_LIMIT {
+            // Nobody said so before: the next one is replaced in time.
+            self.longest = Some(lived);
+        }
         if !self.answered {
             // It cost the target a session and came to nothing.
             self.backoff.skip_short();
         }
-        self.drop_session();
+        if self.replacing.is_some() && down.retry != Retry::Never && !down.is_idle_policy() {
+            // Another one is on its way already.
+            self.forget_session();
+            self.actions.push_back(Action::EndSession);
+            return self.enter(Phase::Starting, Some(down.cause));
+        }
+        self.drop_session(Action::EndSession);
         if down.retry == Retry::Never {
             self.enter(Phase::Failed, Some(down.cause));
         } else if down.is_idle_policy() {
@@ -378,46 +403,25 @@ impl Lifecycle {
 
     fn probe_failed(&mut self, down: DownCause, now: Instant) {
         self.probing = false;
-        if self.answered && self.streams == 0 {
-            // docs/protocol.md §6.4: the agent resolves the host once per session, so after a failover only
-            // a new session finds the remote. Not while connections are open: it would cost them.
-            self.drop_session();
-            self.cause = Some(down.cause);
-            self.start();
+        let is_fresh = now.duration_since(self.session_since) < RESOLVED_JUST_NOW;
+        if self.answered && self.policy.by_name && !is_fresh {
+            // Another session is tried before users hear of it.
+            self.replace(Replacing::Moved(down));
         } else {
-            self.answered = false;
-            self.wait(Phase::Degraded, down, now);
+            self.degrade(down, now);
         }
     }
 
-    /// docs/protocol.md §6.4: the agent resolves the host once per session. Open connections are never
-    /// given up for that, nor is the session before there is another.
-    fn look_again(&mut self, now: Instant) {
-        let patience = RESOLVE_AGAIN * (1 << self.in_vain.min(RESOLVE_DOUBLINGS));
-        if !self.policy.by_name || self.streams > 0 || now.duration_since(self.session_since) < patience {
-            return self.probe();
-        }
-        self.in_vain += 1;
-        self.replacing = true;
-        self.actions.push_back(Action::StartSession);
-    }
-
-    /// The session there is has a use after all; says whether another was being opened.
-    fn stop_replacing(&mut self) -> bool {
-        let was_replacing = std::mem::take(&mut self.replacing);
-        if was_replacing {
-            self.actions.push_back(Action::ForgetStart);
-        }
-        was_replacing
+    fn degrade(&mut self, down: DownCause, now: Instant) {
+        self.answered = false;
+        self.wait(Phase::Degraded, down, now);
     }
 
     fn session_up(&mut self, now: Instant) {
+        self.forget_session();
         self.session_since = now;
-        self.channel_since = now;
-        self.flaps = 0;
-        self.answered = false;
-        self.replacing = false;
-        self.probing = false;
+        self.channel.reset();
+        self.channel.carries(now);
         self.probe();
     }
 
@@ -446,19 +450,34 @@ impl Lifecycle {
         }
     }
 
-    fn drop_session(&mut self) {
+    /// Gives up the session there is, in this way, and one that is being opened.
+    fn drop_session(&mut self, end: Action) {
+        if self.phase == Phase::Starting || self.replacing.is_some() {
+            self.actions.push_back(Action::ForgetStart);
+        }
+        if self.phase.has_session() {
+            self.actions.push_back(end);
+        }
         self.forget_session();
-        self.actions.push_back(Action::EndSession);
     }
 
     fn forget_session(&mut self) {
-        self.replacing = false;
+        self.replacing = None;
+        self.replace_at = None;
+        self.check_at = None;
+        self.suspect = false;
         self.probing = false;
         self.answered = false;
     }
 
     fn wait(&mut self, phase: Phase, down: DownCause, now: Instant) {
         let pause = self.backoff.pause(down.retry);
+        self.enter(phase, Some(down.cause));
+        self.retry_at = Some(now + pause);
+    }
+
+    fn wait_to_resume(&mut self, phase: Phase, down: DownCause, now: Instant) {
+        let pause = self.channel.failed(down.retry);
         self.enter(phase, Some(down.cause));
         self.retry_at = Some(now + pause);
     }

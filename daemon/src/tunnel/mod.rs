@@ -12,8 +12,10 @@
 
 mod backoff;
 mod cause;
+mod channel;
 mod connect;
 mod forward;
+mod keeper;
 mod lifecycle;
 mod listener;
 mod local_peer;
@@ -166,5 +168,7 @@ impl Drop for TunnelHandle {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

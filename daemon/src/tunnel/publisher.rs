@@ -40,14 +40,21 @@ impl Publisher {
     }
 
     /// Shows where the tunnel stands; `carrier` is the target and region of its session.
-    pub(super) fn show(&mut self, lifecycle: &Lifecycle, wanted: TargetState, carrier: Option<(&str, &str)>) {
+    /// `kept` counts the sessions that only stay for their connections, and those of them that are being resumed.
+    pub(super) fn show(
+        &mut self,
+        lifecycle: &Lifecycle,
+        wanted: TargetState,
+        carrier: Option<(&str, &str)>,
+        kept: (u32, u32),
+    ) {
         let (sessions, sessions_resuming) = lifecycle.sessions();
         let mut next = TunnelStatus {
             state: lifecycle.state(),
             wanted,
             cause: lifecycle.cause().cloned(),
-            sessions,
-            sessions_resuming,
+            sessions: sessions + kept.0,
+            sessions_resuming: sessions_resuming + kept.1,
             since: self.shown.since,
             retry_at: self.shown.retry_at,
             ..self.configured.clone()

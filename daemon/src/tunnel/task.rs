@@ -11,6 +11,7 @@ mod perform;
 use super::cause::{About, DownCause, Retry};
 use super::connect::{self, Connector, Live, ResumeError};
 use super::forward::{Carrier, Gate, News, Shared};
+use super::keeper::Kept;
 use super::lifecycle::{Event, Lifecycle, Policy};
 use super::listener::Listener;
 use super::nudge::{Endpoint, Nudge, Nudged};
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{Cause, TargetState, TunnelState};
 
@@ -45,6 +46,7 @@ enum Done {
     Resumed(u64, Result<StreamUrl, ResumeError>),
     Probed(u64, Result<(), DownCause>),
     Bound(u64, Result<Listener, Cause>),
+    Limited(u64, Option<Duration>),
     /// A session was ended, or a listener that was given up is gone.
     Ended,
 }
@@ -82,8 +84,15 @@ pub(super) struct TunnelTask {
     running: JoinSet<Done>,
     /// What was retired has no more time.
     hurry: CancellationToken,
+    /// Sessions that only stay for the connections they have.
+    kept: Arc<Kept>,
+    /// Until when these may go on.
+    kept_until: watch::Sender<Option<Instant>>,
+    /// Their number, or how many are frozen, has changed.
+    kept_changed: (mpsc::Sender<()>, mpsc::Receiver<()>),
     /// The attempts whose results count; older ones were overtaken.
-    attempt: u64,
+    starting: u64,
+    resuming: u64,
     /// Sessions that the tunnel has had.
     carrying: u64,
     probing: u64,
@@ -101,7 +110,7 @@ impl TunnelTask {
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
             connector: Connector::new(Arc::clone(&config), &around),
-            lifecycle: Lifecycle::new(Policy::of(&config), seed(&config.name), clock::now()),
+            lifecycle: Lifecycle::new(Policy::of(&config), fastrand::u64(..), clock::now()),
             wanted: TargetState::Down,
             shared: Shared::new(gate_out, news_in, Arc::clone(&gauges)),
             publisher: Publisher::new(&config, around.board.clone(), Arc::clone(&gauges), remembered),
@@ -119,11 +128,20 @@ impl TunnelTask {
             session_status: None,
             running: JoinSet::new(),
             hurry,
-            attempt: 0,
+            kept: Arc::default(),
+            kept_until: watch::channel(None).0,
+            kept_changed: mpsc::channel(1),
+            starting: 0,
+            resuming: 0,
             carrying: 0,
             probing: 0,
             binding: 0,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> Shared {
+        self.shared.clone()
     }
 
     /// Runs until it is told to stop, or its handle is dropped.
@@ -131,7 +149,7 @@ impl TunnelTask {
         let mut draining: Option<BoxFuture<'static, ()>> = None;
         loop {
             self.settle();
-            let wake_at = self.lifecycle.poll_timeout().map(tokio::time::Instant::from_std);
+            let wake_at = self.lifecycle.poll_timeout().map(Instant::from_std);
             tokio::select! {
                 // All arms are cancel-safe: channels, a watch, a join set and timers lose nothing, and the drain
                 // is kept between turns.
@@ -143,6 +161,7 @@ impl TunnelTask {
                 },
                 Ok(()) = self.edits.edits.changed(), if draining.is_none() => self.reconfigure(),
                 Some(news) = self.news.recv() => self.connection_news(news),
+                Some(()) = self.kept_changed.1.recv() => {}
                 nudge = self.nudged.next() => self.nudge(&nudge),
                 // An error would be a task that was cancelled, which none is, or a panic, which is caught.
                 Some(Ok(done)) = self.running.join_next() => self.done(done),
@@ -210,7 +229,7 @@ impl TunnelTask {
         }
         self.open_gate();
         let carrier = self.live.as_ref().map(|live| (live.target.as_str(), live.region.as_str()));
-        self.publisher.show(&self.lifecycle, self.wanted, carrier);
+        self.publisher.show(&self.lifecycle, self.wanted, carrier, self.kept.count());
         self.edits.in_force.send_if_modified(|now| {
             let is_news = !Arc::ptr_eq(now, &self.config);
             *now = Arc::clone(&self.config);
@@ -223,19 +242,23 @@ impl TunnelTask {
         match &done {
             Done::Started(_, result) => self.note_reach(result.as_ref().err().map(|down| down.retry)),
             Done::Resumed(_, result) => self.note_reach(result.as_ref().err().map(ResumeError::retry)),
-            Done::Probed(..) | Done::Bound(..) | Done::Ended => {}
+            Done::Probed(..) | Done::Bound(..) | Done::Limited(..) | Done::Ended => {}
         }
         match done {
-            Done::Started(number, Ok(live)) if number == self.attempt => {
+            Done::Started(number, Ok(live)) if number == self.starting => {
                 tracing::info!(session = %live.id, target = %live.target, "session open");
+                let instead = live.instead.clone();
                 self.adopt(live);
                 self.lifecycle.handle_event(Event::SessionUp, now);
+                if let Some(cause) = instead {
+                    self.lifecycle.handle_event(Event::Elsewhere(cause), now);
+                }
             }
             Done::Started(_, Ok(live)) => self.end(live),
-            Done::Started(number, Err(down)) if number == self.attempt => {
+            Done::Started(number, Err(down)) if number == self.starting => {
                 self.lifecycle.handle_event(Event::StartFailed(down), now);
             }
-            Done::Resumed(number, result) if number == self.attempt => match result {
+            Done::Resumed(number, result) if number == self.resuming => match result {
                 // Attached; that it carries is told by the session's status.
                 Ok(url) => {
                     if let Some(live) = &mut self.live {
@@ -259,8 +282,16 @@ impl TunnelTask {
                 }
                 Err(cause) => self.lifecycle.handle_event(Event::BindFailed(cause), now),
             },
+            Done::Limited(number, Some(longest)) if number == self.carrying => {
+                self.lifecycle.handle_event(Event::Longest(longest), now);
+            }
             // Overtaken, or nothing to tell.
-            Done::Started(..) | Done::Resumed(..) | Done::Probed(..) | Done::Bound(..) | Done::Ended => {}
+            Done::Started(..)
+            | Done::Resumed(..)
+            | Done::Probed(..)
+            | Done::Bound(..)
+            | Done::Limited(..)
+            | Done::Ended => {}
         }
     }
 
@@ -295,8 +326,11 @@ impl TunnelTask {
         }
         self.session_status = Some(status);
         self.carrying += 1;
+        // What is under way for the last one is its keeper's.
+        self.resuming += 1;
+        self.ask_for_limit(&live);
         if let Some(replaced) = self.live.replace(live) {
-            self.retire(replaced);
+            self.keep(replaced);
         }
         self.keep_alive();
     }
@@ -309,7 +343,11 @@ impl TunnelTask {
                 Event::ChannelLost(connect::channel_lost(reason.as_ref()))
             }
             SessionStatus::Closed(reason) => Event::SessionEnded(self.about().closed(&reason)),
-            SessionStatus::Opening | SessionStatus::Resuming | SessionStatus::Suspect => return,
+            SessionStatus::Suspect => {
+                self.probing += 1;
+                Event::Silent(self.about().silent())
+            }
+            SessionStatus::Opening | SessionStatus::Resuming => return,
         };
         self.lifecycle.handle_event(event, clock::now());
     }
@@ -372,11 +410,6 @@ impl TunnelTask {
             tracing::warn!("a session could not be terminated in time; the next start does it");
         }
     }
-}
-
-/// Jitter must differ between tunnels and between runs; the standard library's hash keys are random.
-fn seed(name: &str) -> u64 {
-    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), name)
 }
 
 async fn or_never(future: Option<impl Future<Output = ()>>) {

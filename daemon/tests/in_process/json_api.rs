@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use ssm_session::{Network, SigningCredentials};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tunnels_daemon::aws::{
@@ -92,6 +93,16 @@ impl SsmApi for JsonConnector {
                 reason: session["Reason"].as_str().map(str::to_owned),
             };
             Ok(list.iter().map(session).collect())
+        })
+    }
+
+    fn session_limit<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Duration>, AwsError>> {
+        Box::pin(async move {
+            let body = json!({ "State": "Active", "Filters": [{ "key": "SessionId", "value": id }] });
+            let answer = self.call("DescribeSessions", body).await?;
+            let minutes =
+                answer["Sessions"][0]["MaxSessionDuration"].as_str().and_then(|text| text.parse::<f64>().ok());
+            Ok(minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)))
         })
     }
 

@@ -1,6 +1,7 @@
 //! What becomes of sessions: lost and resumed, ended and replaced, never left behind.
 
 use crate::harness::{PATIENCE, World, echoes, noise};
+use ssm_sim::{Cut, How, Side};
 use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -161,4 +162,53 @@ async fn a_second_daemon_with_another_runtime_folder_leaves_the_first_one_s_sess
     assert!(matches!(error, StartError::Claim(ClaimError::StateInUse { .. })), "{error:?}");
     assert_eq!(world.calls("TerminateSession"), 0);
     echoes(&mut app, b"after").await;
+}
+
+/// What AWS says of how long sessions may live.
+#[tokio::test]
+async fn a_session_is_replaced_before_its_longest_life_is_over_and_keeps_its_connections() {
+    let world = World::new("").await;
+    world.sim.set_faults(&serde_json::json!({ "max_duration_s": 20 })).unwrap();
+    world.up().await;
+    world.wait_for(TunnelState::Ready).await;
+    let mut old = world.connect().await;
+    echoes(&mut old, b"before").await;
+    // What AWS said is asked for after some seconds; then nine tenths of the life have to pass.
+    world.wait("both sessions", |status| status.sessions == 2).await;
+    assert_eq!(world.status().state, TunnelState::Ready);
+    let mut new = world.connect().await;
+    echoes(&mut new, b"new").await;
+    echoes(&mut old, b"still").await;
+    // The last connection of the old one ends it.
+    drop(old);
+    world.wait("one session", |status| status.sessions == 1).await;
+    echoes(&mut new, b"still").await;
+    assert_eq!((world.open_sessions(), world.calls("StartSession")), (1, 2));
+}
+
+/// The agent's side is gone, and the gateway still takes what is sent.
+#[tokio::test]
+async fn a_silent_agent_costs_new_connections_nothing_and_old_ones_only_their_patience() {
+    let world = World::ready("").await;
+    let mut old = world.connect().await;
+    echoes(&mut old, b"before").await;
+    let first = world.sim.sessions().sessions[0].id.clone();
+    let cut = Cut { side: Side::Agent, how: How::Blackhole, session: Some(first.clone()), for_s: None };
+    assert_eq!(world.sim.cut(&cut), 1);
+    old.write_all(b"into the dark").await.unwrap();
+    let silent = world.wait_for(TunnelState::Reconnecting).await;
+    assert_eq!(silent.cause.unwrap().kind, CauseKind::Unresponsive);
+    let mut new = world.connect().await;
+    echoes(&mut new, b"new").await;
+    world
+        .wait("ready beside the frozen session", |status| {
+            status.state == TunnelState::Ready && (status.sessions, status.sessions_resuming) == (2, 1)
+        })
+        .await;
+    assert!(world.sim.sessions().sessions.iter().any(|session| session.id == first && session.ended.is_none()));
+    assert!(timeout(Duration::from_millis(100), old.read(&mut [0; 64])).await.is_err(), "frozen, not closed");
+    world.daemon.down(vec![]).await.unwrap();
+    world.wait_for(TunnelState::Down).await;
+    let (sim, _folder) = world.stop().await;
+    assert!(sim.sessions().sessions.iter().all(|session| session.ended.is_some()));
 }

@@ -168,6 +168,12 @@ impl About {
             .with_next(format!("check that it answers when asked from {}, or choose another `probe`", self.target))
     }
 
+    /// The session's websocket is open, and nothing that was sent is acknowledged (docs/protocol.md §7.4).
+    pub(crate) fn silent(&self) -> DownCause {
+        let text = format!("the SSM agent on {} acknowledges nothing; its session may be dead", self.target);
+        DownCause::new(CauseKind::Unresponsive, Retry::Answered, text)
+    }
+
     /// Why a session ended, from what the other side said.
     pub(crate) fn closed(&self, reason: &CloseReason) -> DownCause {
         let text = reason.to_string();
@@ -180,7 +186,7 @@ impl About {
             CloseReason::UnsupportedSession { .. } => DownCause::new(CauseKind::DocumentMissing, Retry::Never, text)
                 .with_next("check `document`: it must be a session document of type Port"),
             CloseReason::ProtocolViolation(_) => DownCause::new(CauseKind::Protocol, Retry::Answered, text),
-            CloseReason::Unresponsive(_) => DownCause::new(CauseKind::AgentRestarted, Retry::Answered, text),
+            CloseReason::Unresponsive(_) => DownCause::new(CauseKind::Unresponsive, Retry::Answered, text),
             _ => DownCause::new(CauseKind::Other, Retry::Answered, text),
         }
     }

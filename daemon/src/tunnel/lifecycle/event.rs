@@ -39,10 +39,14 @@ pub(crate) enum Event {
     Connection,
     /// A session is open.
     SessionUp,
+    /// It is not on the target that it would have been on: after [`Self::SessionUp`].
+    Elsewhere(Cause),
     /// Opening one failed.
     StartFailed(DownCause),
     /// The session's websocket is gone.
     ChannelLost(DownCause),
+    /// Its agent has acknowledged nothing for a while, on a websocket that seems to be open.
+    Silent(DownCause),
     /// The session carries again.
     Resumed,
     /// Resuming it failed, but it may still exist.
@@ -61,6 +65,8 @@ pub(crate) enum Event {
     Streams(u32),
     /// The remote is to be probed in another way.
     ProbeChanged,
+    /// So long may sessions live.
+    Longest(Duration),
 }
 
 /// What is to be done.
@@ -72,18 +78,20 @@ pub(crate) enum Action {
     Unbind,
     /// Release it; its connections have some time to end.
     RetireListener,
-    /// Open a session; it takes the place of one that there is.
+    /// Open a session; it takes the place of one that there is, which keeps its connections.
     StartSession,
-    /// Forget the session that is being opened to replace the one there is.
+    /// Forget the session that is being opened; it ends as soon as it is there.
     ForgetStart,
     /// Resume the session there is.
     ResumeSession,
-    /// Terminate the session there is, or the one that is being opened.
+    /// Terminate the session there is.
     EndSession,
     /// The same, but its connections have some time to end.
     RetireSession,
     /// See whether the remote answers through the session there is.
     Probe,
+    /// See at once whether its websocket is alive.
+    Check,
 }
 
 /// What becomes of a local connection that is accepted now.

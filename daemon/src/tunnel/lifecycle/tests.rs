@@ -5,6 +5,7 @@ use super::*;
 mod edits;
 mod nudges;
 mod parking;
+mod replacing;
 mod retries;
 mod tables;
 
@@ -41,7 +42,9 @@ fn at(phase: Phase, policy: Policy, now: Instant) -> Lifecycle {
     let mut machine = Lifecycle::new(policy, 1, now);
     machine.phase = phase;
     machine.answered = phase == Phase::Ready;
-    machine.flaps = u32::from(phase == Phase::Resuming);
+    if phase == Phase::Resuming {
+        machine.channel.lost(false, Retry::Unreachable, now);
+    }
     if matches!(
         phase,
         Phase::PortTaken

@@ -3,6 +3,7 @@
 
 use super::super::cause::{DownCause, Retry};
 use super::super::connect::{Live, ResumeError};
+use super::super::keeper::Keeper;
 use super::super::lifecycle::Action;
 use super::super::listener::Listener;
 use super::super::probe;
@@ -10,8 +11,14 @@ use super::{Done, TunnelTask};
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 use tunnels_api::CauseKind;
+
+/// A session is open for so long, or up to twice that, before anybody asks how long it may be; the shortest that an
+/// account can allow is a minute (docs/protocol.md §7.2).
+const LIMIT_ASKED: Duration = Duration::from_secs(2);
 
 impl TunnelTask {
     pub(super) fn perform(&mut self, action: Action) {
@@ -30,6 +37,9 @@ impl TunnelTask {
             Action::Unbind => {
                 self.binding += 1;
                 self.listener = None;
+                // Their connections were the listener's.
+                self.kept_until.send_replace(Some(Instant::now()));
+                self.kept_until = watch::channel(None).0;
             }
             Action::RetireListener => {
                 self.binding += 1;
@@ -47,15 +57,15 @@ impl TunnelTask {
                 }
             }
             Action::StartSession => {
-                self.attempt += 1;
-                let (number, connector) = (self.attempt, Arc::clone(&self.connector));
+                self.starting += 1;
+                let (number, connector) = (self.starting, Arc::clone(&self.connector));
                 let start = async move { Done::Started(number, connector.start().await) };
                 self.spawn(start, Done::Started(number, Err(broken())));
             }
-            Action::ForgetStart => self.attempt += 1,
+            Action::ForgetStart => self.starting += 1,
             Action::ResumeSession => {
-                self.attempt += 1;
-                let number = self.attempt;
+                self.resuming += 1;
+                let number = self.resuming;
                 if let Some(live) = self.live.clone() {
                     let connector = Arc::clone(&live.by);
                     let resume = async move { Done::Resumed(number, connector.resume(&live).await) };
@@ -69,7 +79,15 @@ impl TunnelTask {
             }
             Action::RetireSession => {
                 if let Some(live) = self.let_go() {
-                    self.retire(live);
+                    self.keep(live);
+                }
+                // With those that are kept already, whose remote is the old one as well.
+                self.kept_until.send_replace(Some(Instant::now() + self.around.drain));
+                self.kept_until = watch::channel(None).0;
+            }
+            Action::Check => {
+                if let Some(live) = &self.live {
+                    live.session.check();
                 }
             }
             Action::Probe => {
@@ -96,19 +114,43 @@ impl TunnelTask {
         self.running.spawn(tracing::Instrument::in_current_span(work));
     }
 
-    /// The session is not the tunnel's any more, nor is one that is being opened.
+    /// The session is not the tunnel's any more.
     fn let_go(&mut self) -> Option<Live> {
-        self.attempt += 1;
+        self.resuming += 1;
         self.probing += 1;
         self.session_status = None;
         self.gauges.set_rtt_source(None);
         self.live.take()
     }
 
-    /// Ends a session once its connections have had some time to end.
-    pub(super) fn retire(&mut self, live: Live) {
-        let retired = live.retire(self.patience()).map(|()| Done::Ended);
-        self.spawn(retired, Done::Ended);
+    /// Has a session looked after until its connections have ended.
+    pub(super) fn keep(&mut self, live: Live) {
+        let keeper = Keeper::new(
+            live,
+            fastrand::u64(..),
+            self.kept_until.subscribe(),
+            self.around.nudges.subscribe(),
+            Arc::clone(&self.kept),
+            self.kept_changed.0.clone(),
+        );
+        let hurry = self.hurry.clone();
+        self.spawn(keeper.run(hurry).map(|()| Done::Ended), Done::Ended);
+    }
+
+    /// Asks how long the session may live; a little later, since what makes the tunnel ready comes first.
+    pub(super) fn ask_for_limit(&mut self, live: &Live) {
+        let (number, live) = (self.carrying, live.clone());
+        let later = LIMIT_ASKED.mul_f64(1.0 + fastrand::f64());
+        let hurry = self.hurry.clone();
+        let ask = async move {
+            // Cancel-safe: there is nothing in it to lose.
+            let asked = async {
+                sleep(later).await;
+                live.by.limit(&live).await
+            };
+            Done::Limited(number, hurry.run_until_cancelled(asked).await.flatten())
+        };
+        self.spawn(ask, Done::Ended);
     }
 
     pub(super) fn end(&mut self, live: Live) {

@@ -5,7 +5,7 @@ use super::*;
 /// What a change of the configuration does in each phase.
 #[test]
 fn the_table_of_edits() {
-    use Action::{Bind, EndSession, RetireListener, RetireSession, StartSession};
+    use Action::{Bind, EndSession, ForgetStart, RetireListener, RetireSession, StartSession};
     use Phase::*;
     let rebind = Impact { rebind: true, reconnect: false };
     let reconnect = Impact { rebind: false, reconnect: true };
@@ -16,8 +16,9 @@ fn the_table_of_edits() {
         // The port moves: whatever there was goes with it, and its connections have some time.
         (&[Binding, PortTaken, Listening], EAGER, rebind, Some(Binding), &[RetireListener, Bind]),
         (&[StartWait, StartLogin, Failed], EAGER, rebind, Some(Binding), &[RetireListener, Bind]),
+        (&[Starting], EAGER, rebind, Some(Binding), &[ForgetStart, RetireListener, Bind]),
         (
-            &[Starting, Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
+            &[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
             EAGER,
             rebind,
             Some(Binding),
@@ -25,8 +26,9 @@ fn the_table_of_edits() {
         ),
         // Only the session is another.
         (&[Binding, PortTaken, Listening], EAGER, reconnect, None, &[]),
+        (&[Starting], EAGER, reconnect, Some(Starting), &[ForgetStart, StartSession]),
         (
-            &[Starting, Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
+            &[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin],
             EAGER,
             reconnect,
             Some(Starting),
@@ -36,7 +38,8 @@ fn the_table_of_edits() {
         // On demand it waits for the next connection, unless one is waiting.
         (&[Probing, Ready, Degraded], ON_DEMAND, reconnect, Some(Listening), &[RetireSession]),
         (&[Failed], ON_DEMAND, reconnect, Some(Listening), &[]),
-        (&[Starting, Resuming, ResumeWait], ON_DEMAND, reconnect, Some(Starting), &[RetireSession, StartSession]),
+        (&[Starting], ON_DEMAND, reconnect, Some(Starting), &[ForgetStart, StartSession]),
+        (&[Resuming, ResumeWait], ON_DEMAND, reconnect, Some(Starting), &[RetireSession, StartSession]),
         // Nothing that matters.
         (&ALL, ON_DEMAND, Impact::default(), None, &[]),
     ];

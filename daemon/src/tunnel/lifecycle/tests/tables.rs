@@ -22,7 +22,7 @@ impl Lifecycle {
 
 #[test]
 fn the_transition_table() {
-    use Action::{Bind, EndSession, Probe, ResumeSession, StartSession, Unbind};
+    use Action::{Bind, EndSession, ForgetStart, Probe, ResumeSession, StartSession, Unbind};
     use Phase::*;
 
     /// One line: from these phases, with this input, into that phase with those actions.
@@ -45,7 +45,8 @@ fn the_transition_table() {
             In::Target(TargetState::Down),
             vec![
                 (&[Binding, PortTaken, Listening, StartWait, StartLogin, Failed], Down, &[Unbind]),
-                (&[Starting, Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], Down, &[EndSession, Unbind]),
+                (&[Starting], Down, &[ForgetStart, Unbind]),
+                (&[Probing, Ready, Degraded, Resuming, ResumeWait, ResumeLogin], Down, &[EndSession, Unbind]),
             ],
         ),
         (In::Event(Event::Bound), vec![(&[Binding], Starting, &[StartSession])]),
@@ -63,6 +64,10 @@ fn the_transition_table() {
                 // The websocket of the resume was lost in its turn.
                 (&[Resuming], ResumeWait, &[]),
             ],
+        ),
+        (
+            In::Event(Event::Silent(down(CauseKind::Unresponsive, Retry::Answered))),
+            vec![(&[Probing, Ready, Degraded], Resuming, &[ResumeSession])],
         ),
         (
             In::Event(Event::Resumed),
@@ -87,14 +92,7 @@ fn the_transition_table() {
         ),
         (In::Event(Event::ProbePassed), vec![(&[Probing, Ready, Degraded], Ready, &[])]),
         (In::Event(Event::RemoteAnswered), vec![(&[Probing, Ready, Degraded], Ready, &[])]),
-        (
-            In::Event(Event::ProbeFailed(network())),
-            vec![
-                (&[Probing, Degraded], Degraded, &[]),
-                // It did answer through this session: the host may have moved.
-                (&[Ready], Starting, &[EndSession, StartSession]),
-            ],
-        ),
+        (In::Event(Event::ProbeFailed(network())), vec![(&[Probing, Ready, Degraded], Degraded, &[])]),
         (In::Event(Event::RemoteRefused), vec![(&[Ready], Ready, &[Probe])]),
         (In::Event(Event::Streams(1)), vec![]),
         (

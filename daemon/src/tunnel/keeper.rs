@@ -1,0 +1,200 @@
+//! Looks after a session that takes no new connections: it stays for those it has, and ends with the last.
+//!
+//! Runs as a task of its own. Such a session is resumed like any other when its websocket is lost – its
+//! connections are frozen meanwhile – and is given up only when AWS or its agent's silence says so, or when the
+//! time for its connections is over. It changes nothing about the tunnel.
+
+use super::channel::Channel;
+use super::connect::{Live, ResumeError, channel_lost};
+use super::nudge::{Nudge, Nudged};
+use crate::clock;
+use crate::tunnel::cause::Retry;
+use futures_util::future::BoxFuture;
+use ssm_session::{SessionStatus, StreamUrl};
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// After another network, a sleep or a login, a try is made within so long.
+const SPREAD: Duration = Duration::from_millis(500);
+
+/// How many sessions a tunnel keeps for their connections, and how many of these are frozen.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    all: AtomicU32,
+    frozen: AtomicU32,
+}
+
+impl Kept {
+    /// All of them, and those that are being resumed.
+    pub(super) fn count(&self) -> (u32, u32) {
+        (self.all.load(Relaxed), self.frozen.load(Relaxed))
+    }
+}
+
+/// Until when connections of kept sessions may go on; none while nobody minds.
+pub(super) type Until = watch::Receiver<Option<Instant>>;
+
+#[derive(Debug)]
+pub(super) struct Keeper {
+    live: Live,
+    channel: Channel,
+    until: Until,
+    nudged: Nudged,
+    kept: Arc<Kept>,
+    frozen: bool,
+    /// Told when the count changes.
+    changed: mpsc::Sender<()>,
+    retry_at: Option<Instant>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        live: Live,
+        seed: u64,
+        until: Until,
+        nudged: Nudged,
+        kept: Arc<Kept>,
+        changed: mpsc::Sender<()>,
+    ) -> Self {
+        kept.all.fetch_add(1, Relaxed);
+        let channel = Channel::new(seed, clock::now());
+        Self { live, channel, until, nudged, kept, frozen: false, changed, retry_at: None }
+    }
+
+    /// Keeps the session until its last connection has ended, then ends it.
+    pub(super) async fn run(mut self, hurry: CancellationToken) {
+        self.live.users.close();
+        let mut status = self.live.session.status();
+        // Whatever it is in now is to be looked at first.
+        status.mark_changed();
+        let mut resuming: Option<BoxFuture<'static, Result<StreamUrl, ResumeError>>> = None;
+        let users = self.live.users.clone();
+        loop {
+            tokio::select! {
+                // All are cancel-safe: counts, watches, a broadcast and timers lose nothing, and what is under way
+                // is kept between turns.
+                () = users.wait() => break,
+                () = over(&mut self.until) => {
+                    tracing::info!(session = self.live.id, "its connections are still open; they are reset");
+                    break;
+                }
+                () = hurry.cancelled() => break,
+                changed = status.changed() => {
+                    let now = status.borrow_and_update().clone();
+                    if changed.is_err() || !self.status(&now) {
+                        break;
+                    }
+                }
+                resumed = or_pending(resuming.as_mut()) => {
+                    resuming = None;
+                    match resumed {
+                        Ok(url) => self.live.moved_to(url),
+                        Err(ResumeError::Ended(down)) => {
+                            tracing::info!(session = self.live.id, "a session that was kept is gone: {}", down.cause);
+                            break;
+                        }
+                        Err(ResumeError::Failed(down)) => {
+                            // That it may not be resumed is for AWS's files and policies to mend.
+                            let retry = if down.retry == Retry::Never { Retry::Answered } else { down.retry };
+                            self.retry_at = Some(Instant::now() + self.channel.failed(retry));
+                        }
+                    }
+                }
+                () = at(self.retry_at), if resuming.is_none() => resuming = Some(self.resume()),
+                nudge = self.nudged.next() => self.nudge(&nudge),
+            }
+        }
+        self.set_frozen(false);
+        self.kept.all.fetch_sub(1, Relaxed);
+        self.live.clone().end().await;
+    }
+
+    /// Says whether the session goes on.
+    fn status(&mut self, status: &SessionStatus) -> bool {
+        match status {
+            SessionStatus::Established => {
+                self.channel.carries(clock::now());
+                self.retry_at = None;
+                self.set_frozen(false);
+            }
+            SessionStatus::Detached { reason } => {
+                let retry = channel_lost(reason.as_ref()).retry;
+                let pause = self.channel.lost(self.frozen, retry, clock::now());
+                self.retry_at = Some(Instant::now() + pause);
+                self.set_frozen(true);
+            }
+            SessionStatus::Suspect => {
+                if !self.frozen {
+                    self.retry_at = Some(Instant::now());
+                }
+                self.set_frozen(true);
+            }
+            SessionStatus::Opening | SessionStatus::Resuming => self.set_frozen(true),
+            SessionStatus::Closed(reason) => {
+                tracing::info!(session = self.live.id, "a session that was kept has ended: {reason}");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn resume(&mut self) -> BoxFuture<'static, Result<StreamUrl, ResumeError>> {
+        self.retry_at = None;
+        let live = self.live.clone();
+        Box::pin(async move { live.by.resume(&live).await })
+    }
+
+    fn nudge(&mut self, nudge: &Nudge) {
+        if let Some(at) = &mut self.retry_at {
+            *at = (*at).min(Instant::now() + self.channel.within(SPREAD));
+        } else if matches!(nudge, Nudge::Network | Nudge::Woke) {
+            self.live.session.check();
+        }
+    }
+
+    fn set_frozen(&mut self, frozen: bool) {
+        if std::mem::replace(&mut self.frozen, frozen) == frozen {
+            return;
+        }
+        if frozen {
+            self.kept.frozen.fetch_add(1, Relaxed);
+        } else {
+            self.kept.frozen.fetch_sub(1, Relaxed);
+        }
+        // A full queue has news enough.
+        let _ = self.changed.try_send(());
+    }
+}
+
+/// Waits until the time for connections is over.
+async fn over(until: &mut Until) {
+    loop {
+        let deadline = *until.borrow_and_update();
+        tokio::select! {
+            () = at(deadline) => return,
+            changed = until.changed() => if changed.is_err() {
+                // No other word will come: the tunnel has none for these sessions, or is gone.
+                return if deadline.is_some() { at(deadline).await };
+            },
+        }
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
+
+async fn or_pending<T>(future: Option<&mut BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}

@@ -25,3 +25,8 @@ demo *ARGUMENTS:
 # The simulated AWS side on its usual port.
 sim *ARGUMENTS:
     cargo run --release -- sim {{ARGUMENTS}}
+
+# So many minutes of load while random faults strike, and a table of what came of it.
+soak MINUTES="5":
+    cargo build --release --package tunnels
+    TUNNELS_SOAK_MINUTES={{MINUTES}} cargo test --package tunnels-tests --test soak -- --nocapture

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::http;
 use crate::ports::free_port;
 use crate::process::{Finished, Process, finish, is_alive, send_signal, tunnels_program};
 use crate::sim::{NODE, TestSim};
@@ -201,6 +202,14 @@ impl TestDaemon {
     #[track_caller]
     pub fn process(&mut self) -> &mut Process {
         self.foreground.as_mut().expect("the daemon was started by the test")
+    }
+
+    /// What the daemon answers to a `GET`, without a command in between.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        let answer = http::request_at(&self.socket(), "GET", path).unwrap_or_else(|e| panic!("GET {path} failed: {e}"));
+        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
+        answer.json()
     }
 
     /// The answer of `ls --json`.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -33,12 +35,30 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: Option<&Value>,
 ) -> io::Result<HttpAnswer> {
-    let mut stream = TcpStream::connect(server)?;
+    let stream = TcpStream::connect(server)?;
     stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
+    exchange(stream, &server.to_string(), method, path, headers, body)
+}
+
+/// The same over a Unix socket.
+pub(crate) fn request_at(socket: &Path, method: &str, path: &str) -> io::Result<HttpAnswer> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
+    exchange(stream, "localhost", method, path, &[], None)
+}
+
+fn exchange(
+    mut stream: impl Read + Write,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> io::Result<HttpAnswer> {
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut head = vec![
         format!("{method} {path} HTTP/1.1"),
-        format!("host: {server}"),
+        format!("host: {host}"),
         "connection: close".to_owned(),
         format!("content-length: {}", body.len()),
     ];

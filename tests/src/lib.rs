@@ -36,12 +36,14 @@ pub use http::HttpAnswer;
 pub use plugin::OfficialPlugin;
 pub use ports::free_port;
 pub use postgres::Postgres;
-pub use process::{Finished, Process, finish, tunnels_program};
+pub use process::{Finished, Process, finish, open_files, resident_bytes, send_signal, tunnels_program};
 pub use proxy::{ProxyAnswer, TestProxy};
 pub use redis::Redis;
 pub use remote::{ConnectionEnd, TestRemote};
 pub use seeded::{SeededBytes, Sha256, seeded_sha256};
-pub use settings::{official_agent_dir, official_plugin, test_bytes, test_duration};
+pub use settings::{official_agent_dir, official_plugin, soak_seed, soak_time, test_bytes, test_duration};
 pub use sim::{NODE, SimOptions, TestSim};
-pub use transfer::{Direction, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download};
+pub use transfer::{
+    Direction, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download, transfer_once,
+};
 pub use wait::wait_until;

@@ -101,6 +101,12 @@ impl Postgres {
         finish(self.client("pgbench", port).args(arguments).arg(ROLE))
     }
 
+    /// Starts pgbench with these arguments through `port`, and lets it go on.
+    #[track_caller]
+    pub fn start_pgbench(&self, port: u16, arguments: &[&str]) -> Process {
+        Process::start("pgbench", self.client("pgbench", port).args(arguments).arg(ROLE))
+    }
+
     fn client(&self, program: &str, port: u16) -> Command {
         let mut command = Command::new(self.programs.join(program));
         command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--username", ROLE]);

@@ -96,14 +96,12 @@ impl Process {
 
     /// Number of open file descriptors.
     pub fn open_files(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+        open_files(self.pid())
     }
 
     /// Resident memory in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        kib.and_then(|text| text.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).map_or(0, |n| n * 1024)
+        resident_bytes(self.pid())
     }
 }
 
@@ -120,8 +118,20 @@ impl Drop for Process {
     }
 }
 
+/// Number of a process's open file descriptors.
+pub fn open_files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// A process's resident memory in bytes.
+pub fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    kib.and_then(|text| text.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).map_or(0, |n| n * 1024)
+}
+
 /// Sends a signal to one process of ours.
-pub(crate) fn send_signal(pid: u32, signal: &str) {
+pub fn send_signal(pid: u32, signal: &str) {
     assert!(pid > 1, "{pid} is no process of a test");
     let command = format!("kill -{signal} {pid}");
     let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();

@@ -14,6 +14,16 @@ pub fn test_duration(short: Duration) -> Duration {
     number("TUNNELS_TEST_SECONDS").map_or(short, Duration::from_secs)
 }
 
+/// How long the soak goes on: `TUNNELS_SOAK_MINUTES`, by default `short`.
+pub fn soak_time(short: Duration) -> Duration {
+    number("TUNNELS_SOAK_MINUTES").map_or(short, |minutes| Duration::from_secs(minutes * 60))
+}
+
+/// What the soak's random choices come from: `TUNNELS_SOAK_SEED`, by default another one each time.
+pub fn soak_seed() -> u64 {
+    number("TUNNELS_SOAK_SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000))
+}
+
 /// The official `session-manager-plugin`, or `None` after saying that the test is skipped.
 pub fn official_plugin() -> Option<PathBuf> {
     let path = env::var_os("SSM_PLUGIN_BIN").map(PathBuf::from);

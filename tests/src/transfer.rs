@@ -114,6 +114,21 @@ fn upload(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sh
     Ok(sum)
 }
 
+/// Moves `length` bytes through one connection and checks every one; what arrives otherwise than it was sent is
+/// `InvalidData`, and every other error that of the connection.
+pub fn transfer_once(direction: Direction, port: u16, length: u64, seed: u64) -> io::Result<()> {
+    let moved = AtomicU64::new(0);
+    let sum = match direction {
+        Direction::Download => download(port, length, seed, &moved),
+        Direction::Upload => upload(port, length, seed, &moved),
+    }?;
+    if sum == seeded_sha256(seed, length) {
+        return Ok(());
+    }
+    let text = format!("{} of {length} bytes, and not those that were sent", moved.into_inner());
+    Err(io::Error::new(io::ErrorKind::InvalidData, text))
+}
+
 /// Opens a connection, has `length` seeded bytes echoed and closes it.
 pub fn echo_once(port: u16, length: u64, seed: u64) -> io::Result<()> {
     let mut stream = connect(port, Request { service: Service::Echo, length, seed })?;

@@ -1,0 +1,128 @@
+//! What the soak runs on: the simulator, a PostgreSQL, two servers that check bytes, and one daemon with its tunnels.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tunnels_tests::{Postgres, SimOptions, TestDaemon, TestRemote, TestSim, open_files, resident_bytes, send_signal};
+
+use crate::resources::Resources;
+
+/// The node of the mortal tunnels.
+pub(crate) const OTHER_NODE: &str = "i-0bbbbbbbbbbbbbbbb";
+
+/// Through these the bytes are checked, and they are listened to.
+pub(crate) const LASTING: [&str; 3] = ["files-1", "files-2", "files-3"];
+pub(crate) const MORTAL: [&str; 2] = ["mortal-1", "mortal-2"];
+pub(crate) const DATABASE: &str = "database";
+
+/// Which tunnels a fault is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// All, and the sessions live on.
+    Lasting,
+    /// Those whose sessions it may end.
+    Mortal,
+}
+
+impl Group {
+    pub(crate) fn tunnels(self) -> Vec<&'static str> {
+        match self {
+            Self::Lasting => LASTING.into_iter().chain([DATABASE]).collect(),
+            Self::Mortal => MORTAL.to_vec(),
+        }
+    }
+}
+
+pub(crate) struct Scene {
+    pub(crate) sim: TestSim,
+    pub(crate) user: TestDaemon,
+    pub(crate) postgres: Postgres,
+    mortal_port: u16,
+    daemon: u32,
+    _remotes: [TestRemote; 2],
+}
+
+impl Scene {
+    /// Starts everything and waits until all tunnels are ready.
+    pub(crate) fn set(seed: u64) -> Self {
+        let arguments = ["--node", OTHER_NODE, "--seed", &seed.to_string()].map(str::to_owned).to_vec();
+        let sim = TestSim::start_with(&SimOptions { arguments, ..SimOptions::default() });
+        let postgres = Postgres::start();
+        postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
+        let remotes = [TestRemote::start(), TestRemote::start()];
+        let [files, mortal] = [0, 1].map(|which: usize| remotes[which].address());
+        // Faults may last longer than a usual user waits, and nobody is to give up before they are over.
+        let mut user = TestDaemon::new(&sim).tunnel_with(DATABASE, &postgres.remote(), "hold = \"5m\"");
+        for name in LASTING {
+            user = user.tunnel_with(name, &files.to_string(), "hold = \"5m\"");
+        }
+        for name in MORTAL {
+            let keys = format!("target = \"{OTHER_NODE}\"\npatience = \"8s\"");
+            user = user.tunnel_with(name, &mortal.to_string(), &keys);
+        }
+        let daemon = user.start().pid();
+        user.run(&["up", "--wait=60s"]).expect_success();
+        Self { sim, user, postgres, mortal_port: mortal.port(), daemon, _remotes: remotes }
+    }
+
+    /// The daemon's process id.
+    pub(crate) fn daemon(&self) -> u32 {
+        self.daemon
+    }
+
+    pub(crate) fn resources(&self) -> Resources {
+        Resources { memory: resident_bytes(self.daemon), files: open_files(self.daemon) }
+    }
+
+    fn statuses(&self) -> Vec<Value> {
+        self.user.get("/v1/tunnels")["tunnels"].as_array().expect("a list of tunnels").clone()
+    }
+
+    pub(crate) fn tunnels(&self) -> usize {
+        self.statuses().len()
+    }
+
+    /// Connections that are open through a group's tunnels.
+    pub(crate) fn connections(&self, group: Group) -> u64 {
+        let is_in = |status: &&Value| group.tunnels().iter().any(|name| status["name"] == *name);
+        self.statuses().iter().filter(is_in).filter_map(|status| status["streams"].as_u64()).sum()
+    }
+
+    pub(crate) fn streams(&self) -> u64 {
+        self.statuses().iter().filter_map(|status| status["streams"].as_u64()).sum()
+    }
+
+    /// Whether every tunnel is ready.
+    pub(crate) fn is_well(&self) -> bool {
+        self.statuses().iter().all(|status| status["state"] == "ready")
+    }
+
+    /// Sessions that AWS still has.
+    pub(crate) fn open_sessions(&self) -> usize {
+        self.sim.session_states().iter().filter(|state| *state != "terminated").count()
+    }
+
+    /// Cuts every data channel of one side; a black hole or half-open connection is over after `time`.
+    pub(crate) fn cut(&self, side: &str, how: &str, time: Option<Duration>) {
+        let seconds = time.map(|time| time.as_secs_f64());
+        // None may be there when a fault follows on the heels of another.
+        self.sim.control("POST", "/_sim/cut", Some(&json!({ "side": side, "how": how, "for_s": seconds })));
+    }
+
+    /// The ids of the mortal tunnels' open sessions.
+    pub(crate) fn mortal_sessions(&self) -> Vec<String> {
+        let is_theirs = |session: &&Value| session["port"] == self.mortal_port && session["state"] != "terminated";
+        let id = |session: &Value| session["id"].as_str().expect("an id").to_owned();
+        self.sim.sessions().iter().filter(is_theirs).map(id).collect()
+    }
+
+    pub(crate) fn signal_daemon(&self, signal: &str) {
+        send_signal(self.daemon, signal);
+    }
+
+    /// Ends the daemon as a user does.
+    pub(crate) fn stop(&mut self) {
+        self.user.run(&["stop"]).expect_success();
+        self.user.process().wait();
+    }
+}

@@ -41,7 +41,9 @@ pub use proxy::{ProxyAnswer, TestProxy};
 pub use redis::Redis;
 pub use remote::{ConnectionEnd, TestRemote};
 pub use seeded::{SeededBytes, Sha256, seeded_sha256};
-pub use settings::{official_agent_dir, official_plugin, soak_seed, soak_time, test_bytes, test_duration};
+pub use settings::{
+    official_agent_dir, official_plugin, outage_time, soak_seed, soak_time, test_bytes, test_duration, tunnel_count,
+};
 pub use sim::{NODE, SimOptions, TestSim};
 pub use transfer::{
     Direction, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download, transfer_once,

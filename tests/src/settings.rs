@@ -14,6 +14,16 @@ pub fn test_duration(short: Duration) -> Duration {
     number("TUNNELS_TEST_SECONDS").map_or(short, Duration::from_secs)
 }
 
+/// How many tunnels lose the network together: `TUNNELS_TEST_TUNNELS`, by default 20.
+pub fn tunnel_count() -> usize {
+    number("TUNNELS_TEST_TUNNELS").map_or(20, |count| usize::try_from(count).expect("a count that fits into memory"))
+}
+
+/// For how long they do: `TUNNELS_TEST_OUTAGE_SECONDS`, by default 5 s.
+pub fn outage_time() -> Duration {
+    Duration::from_secs(number("TUNNELS_TEST_OUTAGE_SECONDS").unwrap_or(5))
+}
+
 /// How long the soak goes on: `TUNNELS_SOAK_MINUTES`, by default `short`.
 pub fn soak_time(short: Duration) -> Duration {
     number("TUNNELS_SOAK_MINUTES").map_or(short, |minutes| Duration::from_secs(minutes * 60))

@@ -8,6 +8,7 @@ mod edits;
 mod half_close;
 mod harness;
 mod lifecycle;
+mod outages;
 mod postgres;
 mod proxy;
 mod redis;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tunnels_tests::{Postgres, TestDaemon, TestSim, test_duration};
 
 #[test]
@@ -39,4 +40,25 @@ fn the_probe_is_chosen_by_itself_and_an_error_of_authentication_counts_as_an_ans
     let user = TestDaemon::new(&sim).tunnel_with("orders-db", &postgres.remote(), "");
     user.run(&["up", "--wait"]).expect_success();
     assert_eq!(user.status("orders-db")["state"], "ready");
+}
+
+#[test]
+fn a_websocket_that_the_service_closes_again_and_again_fails_no_transaction() {
+    const EVERY: Duration = Duration::from_secs(5);
+    let postgres = Postgres::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel_with("orders-db", &postgres.remote(), "");
+    user.run(&["up", "--wait"]).expect_success();
+    postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
+
+    let time = test_duration(Duration::from_secs(12));
+    sim.faults(&json!({ "close_every_s": EVERY.as_secs() }));
+    let seconds = time.as_secs().to_string();
+    let load = postgres.pgbench(user.port("orders-db"), &["-c", "8", "-T", &seconds]).expect_success();
+    println!("{}", load.stdout);
+    assert!(load.stdout.contains("number of failed transactions: 0"), "{}", load.stdout);
+    let resumes = sim.calls("ResumeSession");
+    println!("resumed {resumes} times");
+    assert!(resumes >= usize::try_from(time.as_secs() / EVERY.as_secs()).unwrap() - 1, "resumed {resumes} times");
+    assert_eq!(sim.calls("StartSession"), 1, "one session all the while");
 }

@@ -193,6 +193,12 @@ fn closed(scene: &Scene) -> Duration {
     AT_ONCE
 }
 
+/// Ends what a fault has left: refusals that nobody met, calls that would be slow for ever.
+pub(crate) fn clear(scene: &Scene) {
+    mended(scene, &["resume_refusals", "throttle", "upgrade_refusals", "resume_delay_ms"]);
+    mended(scene, &["start_refusals", "start_delay_ms", "close_at_open"]);
+}
+
 fn mended(scene: &Scene, keys: &[&str]) {
     let defaults: Map<String, Value> = keys.iter().map(|key| ((*key).to_owned(), Value::Null)).collect();
     scene.sim.faults(&Value::Object(defaults));

@@ -111,6 +111,17 @@ pub(crate) fn start(scene: &Scene, time: Duration, seed: u64) -> Load {
         let (port, stop, count) = (scene.user.port(name), Arc::clone(&stop), Arc::clone(&lasting));
         threads.push(thread::spawn(move || count.note("pulse", keep_beating(port, &pulse, &stop))));
     }
+    for name in MORTAL {
+        let (port, stop, count) = (scene.user.port(name), Arc::clone(&stop), Arc::clone(&mortal));
+        threads.push(thread::spawn(move || {
+            // One that ends with its session; then the next.
+            let pulse = Mutex::new(Pulse::new(Instant::now()));
+            while !stop.load(Ordering::Relaxed) {
+                count.note("pulse", keep_beating(port, &pulse, &stop));
+                thread::sleep(LONGEST_REST);
+            }
+        }));
+    }
     let groups = LASTING.iter().map(|name| (name, &lasting)).chain(MORTAL.iter().map(|name| (name, &mortal)));
     for (&name, count) in groups {
         let (port, stop, count) = (scene.user.port(name), Arc::clone(&stop), Arc::clone(count));

@@ -83,6 +83,7 @@ fn one_fault(scene: &Scene, load: &load::Load, fault: &faults::Fault, random: &m
         load.check();
         (scene.is_well() && load.is_heard()).then(Instant::now)
     });
+    faults::clear(scene);
     let from = match fault.measure {
         Measure::FromItsBeginning => struck,
         Measure::FromItsEnd => over,

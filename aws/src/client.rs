@@ -147,6 +147,11 @@ impl SdkSsm {
     }
 }
 
+/// Without the SDK's own second try.
+fn once() -> aws_sdk_ssm::config::Builder {
+    aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled())
+}
+
 /// What an answer must hold and does not.
 fn lacking(what: &str) -> AwsError {
     AwsError::Unknown(format!("the answer has no {what}"))
@@ -164,7 +169,7 @@ impl SsmApi for SdkSsm {
                 .set_reason(request.reason)
                 .customize()
                 // A second try may open a second session, whose id nobody would learn.
-                .config_override(aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled()))
+                .config_override(once())
                 .send()
                 .await;
             let answer = match started {
@@ -181,7 +186,9 @@ impl SsmApi for SdkSsm {
 
     fn resume_session<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<SessionGrant>, AwsError>> {
         Box::pin(async move {
-            let answer = match self.client.resume_session().session_id(id).send().await {
+            let resume = self.client.resume_session().session_id(id).customize();
+            // How often it is tried is the tunnel's decision: while AWS fails, many want to.
+            let answer = match resume.config_override(once()).send().await {
                 Ok(answer) => answer,
                 Err(error) => return Err(self.failed(error).await),
             };

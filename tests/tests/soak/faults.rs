@@ -94,14 +94,16 @@ const FAULTS: &[Fault] = &[
         },
         |scene| mended(scene, &["gateway"]),
     ),
-    outage(
-        "websocket closed every 2 s",
-        |scene, _| {
+    Fault {
+        name: "websocket closed every 2 s",
+        group: Group::Lasting,
+        measure: Measure::FromItsBeginning,
+        strike: |scene, _| {
             scene.sim.faults(&json!({ "close_every_s": 2 }));
             Duration::from_secs(9)
         },
-        |scene| mended(scene, &["close_every_s"]),
-    ),
+        mend: Some(|scene| mended(scene, &["close_every_s"])),
+    },
     outage(
         "daemon stands still",
         |scene, random| {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use faults::{Deck, Measure, Weather};
 use outcome::{Outcome, Report};
 use resources::Watch;
-use scene::Scene;
+use scene::{Group, Scene};
 use tunnels_tests::{soak_seed, soak_time, wait_until};
 
 /// In a run of the whole suite: enough for a dozen faults.
@@ -81,7 +81,8 @@ fn one_fault(scene: &Scene, load: &load::Load, fault: &faults::Fault, random: &m
     let over = load.mark_end();
     let recovered = wait_until(format!("all to be well after: {}", fault.name), RECOVERY_DEADLINE, || {
         load.check();
-        (scene.is_well() && load.is_heard()).then(Instant::now)
+        (scene.is_well() && load.is_heard() && (fault.group == Group::Lasting || scene.mortal_ones_carry()))
+            .then(Instant::now)
     });
     faults::clear(scene);
     let from = match fault.measure {

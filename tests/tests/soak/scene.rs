@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tunnels_tests::{Postgres, SimOptions, TestDaemon, TestRemote, TestSim, open_files, resident_bytes, send_signal};
+use tunnels_tests::{
+    Postgres, SimOptions, TestDaemon, TestRemote, TestSim, echo_once, open_files, resident_bytes, send_signal,
+};
 
 use crate::resources::Resources;
 
@@ -95,6 +97,11 @@ impl Scene {
     /// Whether every tunnel is ready.
     pub(crate) fn is_well(&self) -> bool {
         self.statuses().iter().all(|status| status["state"] == "ready")
+    }
+
+    /// Whether a new connection gets through each tunnel whose session has been ended.
+    pub(crate) fn mortal_ones_carry(&self) -> bool {
+        MORTAL.iter().all(|name| echo_once(self.user.port(name), 100, 1).is_ok())
     }
 
     /// Sessions that AWS still has.

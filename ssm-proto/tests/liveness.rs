@@ -43,6 +43,18 @@ fn nops(pair: &mut Pair) -> usize {
     sent.iter().filter(|(_, side, message)| is_nop(*side, message.payload_type, &message.payload)).count()
 }
 
+/// Uploads until the agent takes no more, since nobody there reads; all that there is to upload, and how much of it is written.
+fn stall(pair: &mut Pair, id: StreamId) -> (Vec<u8>, usize) {
+    let data: Vec<u8> = (0..6 << 20).map(|i: u32| u8::try_from(i % 251).unwrap()).collect();
+    let mut written = 0;
+    let stalled = |pair: &mut Pair| {
+        written += pair.client.write(id, &data[written..], pair.now).unwrap();
+        !pair.agent.wants_input()
+    };
+    assert!(pair.run_until(60 * SECOND, stalled));
+    (data, written)
+}
+
 /// The agent's worker dies behind a gateway that lives: what is sent next is never acknowledged.
 #[test]
 fn a_dead_agent_is_suspected_after_five_seconds_and_given_up_after_the_patience() {
@@ -138,13 +150,7 @@ fn copies_of_what_we_have_are_no_sign_of_life() {
 #[test]
 fn a_stalled_target_is_waited_for_without_end() {
     let (mut pair, id) = quiet_pair(Config::fast_agent(), 7);
-    let data: Vec<u8> = (0..6 << 20).map(|i: u32| u8::try_from(i % 251).unwrap()).collect();
-    let mut written = 0;
-    let stalled = |pair: &mut Pair| {
-        written += pair.client.write(id, &data[written..], pair.now).unwrap();
-        !pair.agent.wants_input()
-    };
-    assert!(pair.run_until(60 * SECOND, stalled));
+    let (data, mut written) = stall(&mut pair, id);
     pair.run_for(4 * 3600 * SECOND);
     assert_eq!(pair.client.state(), SessionState::Established);
     assert!(pair.client_events.contains(&Event::Suspect));
@@ -155,6 +161,18 @@ fn a_stalled_target_is_waited_for_without_end() {
         received.len() == data.len()
     }));
     assert!(received == data);
+}
+
+/// That a silence has an excuse and patience begins anew is no reason to suspect it later.
+#[test]
+fn an_excused_silence_is_suspected_all_the_same() {
+    let (mut pair, id) = quiet_pair(Config::fast_agent(), 12);
+    stall(&mut pair, id);
+    pair.run_for(118 * SECOND);
+    pair.cut(Side::Client);
+    pair.client_events.clear();
+    pair.reconnect(Side::Client);
+    assert_eq!(time_to(&mut pair, &Event::Suspect), Some(5 * SECOND));
 }
 
 /// A day of questions and answers adds up to more than an agent can hold, but all of it was read.

@@ -37,7 +37,10 @@ impl Model {
     fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let agent = if rng.bool() { Config::official_agent() } else { Config::fast_agent() };
+        // Small enough to refuse what comes too far ahead, or as in life.
+        let reorder_messages = *rng.choice(&[16, Config::default().reorder_messages]).unwrap();
         let client = Config {
+            reorder_messages,
             max_payload: *rng.choice(&[64, 1024, 16 << 10]).unwrap(),
             // One side may stay away for long here, which is not what this run is about.
             patience: Duration::from_hours(24),

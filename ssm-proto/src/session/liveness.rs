@@ -98,9 +98,9 @@ impl PortSession {
         }
         // docs/protocol.md §10.3: an agent whose target does not read stops reading itself, losslessly, for as long as that
         // takes. What was sent may be just there.
-        self.liveness.waiting_since = None;
+        self.liveness.waiting_since = Some(now);
         self.liveness.spent = Duration::ZERO;
-        self.watch_silence(now);
+        self.timers.set(Timer::Patience, now + self.config.patience);
     }
 
     fn stop_waiting(&mut self, now: Instant) {

@@ -57,6 +57,7 @@ const FAULTS: &[Fault] = &[
     cut("reset, resuming refused", |scene, random| broken(scene, &json!({ "resume_refusals": random.u32(1..8) }))),
     cut("reset, resuming throttled", |scene, random| broken(scene, &json!({ "throttle": random.u32(1..8) }))),
     cut("reset, upgrade refused", |scene, random| broken(scene, &json!({ "upgrade_refusals": random.u32(1..8) }))),
+    cut("reset, resuming's answer lost", |scene, _| broken(scene, &json!({ "resume_lost": 1 }))),
     cut("reset, resuming slow", |scene, random| {
         scene.sim.faults(&json!({ "resume_delay_ms": random.u32(100..2000) }));
         at_once(scene, "client", "reset")
@@ -117,6 +118,14 @@ const FAULTS: &[Fault] = &[
         "session closed, starting refused",
         |scene, random| {
             scene.sim.faults(&json!({ "start_refusals": random.u32(1..4) }));
+            closed(scene)
+        },
+        None,
+    ),
+    end(
+        "session closed, the next agent never comes",
+        |scene, _| {
+            scene.sim.faults(&json!({ "absent_agents": 1 }));
             closed(scene)
         },
         None,
@@ -197,8 +206,8 @@ fn closed(scene: &Scene) -> Duration {
 
 /// Ends what a fault has left: refusals that nobody met, calls that would be slow for ever.
 pub(crate) fn clear(scene: &Scene) {
-    mended(scene, &["resume_refusals", "throttle", "upgrade_refusals", "resume_delay_ms"]);
-    mended(scene, &["start_refusals", "start_delay_ms", "close_at_open"]);
+    mended(scene, &["resume_refusals", "throttle", "upgrade_refusals", "resume_delay_ms", "resume_lost"]);
+    mended(scene, &["start_refusals", "start_delay_ms", "close_at_open", "absent_agents"]);
 }
 
 fn mended(scene: &Scene, keys: &[&str]) {

@@ -16,6 +16,10 @@ use crate::scene::{DATABASE, Group, LASTING, MORTAL, Scene};
 /// What a pulse sends at a time, and how often: as an application that is used.
 const BEAT: usize = size_of::<u64>();
 const BEAT_EVERY: Duration = Duration::from_millis(10);
+/// What was on its way when a fault struck has arrived after this.
+const TAKES_EFFECT: Duration = Duration::from_millis(200);
+/// A pulse without a byte for so long does not beat.
+const ALIVE: Duration = Duration::from_secs(1);
 /// Transfers are of any size up to this.
 const LARGEST: u64 = 4 << 20;
 /// Between two transfers, at most.
@@ -162,7 +166,8 @@ impl Load {
 
     /// Whether every pulse beats as if nothing had happened.
     pub(crate) fn is_heard(&self) -> bool {
-        self.each().all(|pulse| pulse.first_after.is_some() && pulse.last.elapsed() < Duration::from_secs(1))
+        let beats = |pulse: &Pulse| pulse.last > pulse.end_mark + TAKES_EFFECT && pulse.last.elapsed() < ALIVE;
+        self.each().all(|pulse| pulse.first_after.is_some() && beats(&pulse))
     }
 
     /// How long each pulse was without a byte.

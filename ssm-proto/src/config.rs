@@ -58,6 +58,9 @@ pub struct Config {
     pub max_rto: Duration,
     /// See [`Resend`].
     pub resend: Resend,
+    /// Client: wrap stream messages so that the agent may take one in twice, which the official one does when its websocket is
+    /// reset while data comes in (§7.4). Costs 16 bytes a message; without effect where a payload has no room for it.
+    pub repeatable: bool,
     /// Pause after each stream message: the official programs' 1 ms (§6.3).
     pub pace: Option<Duration>,
     /// The handshake must be complete so long after the first connect, or the session ends. The official client waits
@@ -110,6 +113,7 @@ impl Default for Config {
             rto_margin: Duration::from_millis(200),
             max_rto: Duration::from_secs(10),
             resend: Resend::AllUnacknowledged,
+            repeatable: true,
             pace: None,
             handshake_timeout: Duration::from_secs(30),
             settle: Duration::from_millis(15),

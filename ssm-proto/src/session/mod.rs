@@ -21,7 +21,10 @@ use crate::handshake::Handshake;
 use crate::handshake::agent::AgentProperties;
 use crate::message::control::{ChannelClosed, Flag};
 use crate::message::{ClientMessage, MessageType, PayloadType};
-use crate::smux::{Mux, Read};
+use crate::smux::{Mux, REPEATABLE_OVERHEAD, Read, Repeatable};
+
+/// Below this payload most of a message would be wrapping.
+const MIN_REPEATABLE: usize = 2 * REPEATABLE_OVERHEAD;
 use crate::stats::Stats;
 use crate::wall_clock::WallClock;
 
@@ -43,6 +46,8 @@ pub struct PortSession {
     handshake: Handshake,
     handshake_started: Option<Instant>,
     mux: Mux,
+    /// Client: what wraps the messages of stream data, if anything does.
+    repeatable: Option<Repeatable>,
     timers: TimerTable,
     connected: bool,
     open_frame: Option<String>,
@@ -117,6 +122,8 @@ impl PortSession {
             },
             handshake_started: None,
             mux: Mux::new(side, &config),
+            repeatable: (side == Side::Client && config.repeatable && config.max_payload > MIN_REPEATABLE)
+                .then(Repeatable::default),
             timers: TimerTable::default(),
             connected: false,
             open_frame: None,

@@ -10,6 +10,7 @@ use crate::handshake::Handshake;
 use crate::handshake::payload::HandshakeComplete;
 use crate::message::control::{AgentSessionState, Flag};
 use crate::message::{MessageType, PayloadType};
+use crate::smux::{REPEATABLE_OVERHEAD, Repeatable};
 
 impl PortSession {
     pub(super) fn poll_resend(&mut self, now: Instant) -> Option<Bytes> {
@@ -82,9 +83,18 @@ impl PortSession {
         }
         let (mux, max) = (&mut self.mux, self.config.max_payload);
         let (capacity, is_traffic) = (mux.output_hint(max), mux.has_stream_output());
-        let frame = self.channel.send(PayloadType::OUTPUT, capacity, now, |out| {
-            mux.poll_output(max, out);
-        });
+        let frame = match &mut self.repeatable {
+            Some(repeatable) if is_traffic => {
+                let room = max.min(usize::from(u16::MAX)) - REPEATABLE_OVERHEAD;
+                self.channel.send(PayloadType::OUTPUT, capacity + REPEATABLE_OVERHEAD, now, |out| {
+                    repeatable.wrap(out, |out| mux.poll_output(room, out));
+                })
+            }
+            repeatable => {
+                repeatable.iter_mut().for_each(Repeatable::pass_nop);
+                self.channel.send(PayloadType::OUTPUT, capacity, now, |out| mux.poll_output(max, out))
+            }
+        };
         if is_traffic {
             self.restart_question(now);
         }

@@ -18,6 +18,11 @@ test-proto:
 deny:
     cargo deny check bans licenses sources
 
+# How long a connection stands still when a websocket is cut: median and p99, both sides, 0 and 50 ms.
+bench-recovery:
+    cargo build --release --package tunnels
+    cargo run --release --package tunnels-tests --example recovery
+
 # The whole thing on this machine, without AWS.
 demo *ARGUMENTS:
     cargo run --release -- demo {{ARGUMENTS}}

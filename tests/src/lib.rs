@@ -15,7 +15,9 @@
 mod agent;
 mod daemon;
 mod demo;
+mod gap;
 mod http;
+mod ping_pong;
 mod plugin;
 mod ports;
 mod postgres;
@@ -33,6 +35,7 @@ pub use agent::OfficialAgent;
 pub use daemon::{EventLog, TestDaemon};
 pub use demo::{TestDemo, exchange};
 pub use http::HttpAnswer;
+pub use ping_pong::PingPong;
 pub use plugin::OfficialPlugin;
 pub use ports::free_port;
 pub use postgres::Postgres;
@@ -42,10 +45,12 @@ pub use redis::Redis;
 pub use remote::{ConnectionEnd, TestRemote};
 pub use seeded::{SeededBytes, Sha256, seeded_sha256};
 pub use settings::{
-    official_agent_dir, official_plugin, outage_time, soak_seed, soak_time, test_bytes, test_duration, tunnel_count,
+    official_agent_dir, official_plugin, outage_time, runs_or, soak_seed, soak_time, test_bytes, test_duration,
+    test_runs, tunnel_count,
 };
 pub use sim::{NODE, SimOptions, TestSim};
 pub use transfer::{
-    Direction, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download, transfer_once,
+    Direction, Outcome, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download,
+    transfer_once,
 };
 pub use wait::wait_until;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::gap::GapMeter;
 use crate::seeded::{Hasher, SeededBytes};
 
 const REQUEST_LENGTH: usize = 17;
@@ -79,6 +80,8 @@ pub struct ConnectionEnd {
     pub at: Instant,
     /// Bytes received after the request.
     pub received: u64,
+    /// An upload: how long its next byte was waited for at the most.
+    pub worst_gap: Duration,
     /// The error, if it did not end in good order.
     pub error: Option<String>,
 }
@@ -154,17 +157,27 @@ impl Drop for TestRemote {
 
 fn serve_and_record(mut stream: TcpStream, shared: &Shared) {
     *shared.open.lock().expect("no holder panics") += 1;
-    let mut received = 0;
+    let (mut received, mut gaps) = (0, GapMeter::default());
     // Without a request it was somebody's probe, and no test asks for those.
     let end = Request::read(&mut stream).ok().map(|request| {
-        let result = serve(&mut stream, request, &mut received, shared);
-        ConnectionEnd { at: Instant::now(), received, error: result.err().map(|e| e.to_string()) }
+        let result = serve(&mut stream, request, (&mut received, &mut gaps), shared);
+        ConnectionEnd {
+            at: Instant::now(),
+            received,
+            worst_gap: gaps.worst(),
+            error: result.err().map(|e| e.to_string()),
+        }
     });
     *shared.open.lock().expect("no holder panics") -= 1;
     shared.ends.lock().expect("no holder panics").extend(end);
 }
 
-fn serve(stream: &mut TcpStream, request: Request, received: &mut u64, shared: &Shared) -> io::Result<()> {
+fn serve(
+    stream: &mut TcpStream,
+    request: Request,
+    (received, gaps): (&mut u64, &mut GapMeter),
+    shared: &Shared,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; BUFFER];
     match request.service {
@@ -181,6 +194,7 @@ fn serve(stream: &mut TcpStream, request: Request, received: &mut u64, shared: &
                     count => hasher.update(&buffer[..count]),
                 }
                 *received = hasher.bytes();
+                gaps.mark();
             }
             stream.write_all(&hasher.finish())?;
         }

@@ -34,6 +34,16 @@ pub fn soak_seed() -> u64 {
     number("TUNNELS_SOAK_SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000))
 }
 
+/// How often a measured experiment is repeated: `TUNNELS_TEST_RUNS`, by default twice.
+pub fn test_runs() -> u64 {
+    runs_or(2)
+}
+
+/// The same where another number is usual.
+pub fn runs_or(usual: u64) -> u64 {
+    number("TUNNELS_TEST_RUNS").unwrap_or(usual).max(1)
+}
+
 /// The official `session-manager-plugin`, or `None` after saying that the test is skipped.
 pub fn official_plugin() -> Option<PathBuf> {
     let path = env::var_os("SSM_PLUGIN_BIN").map(PathBuf::from);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::gap::GapMeter;
 use crate::remote::{Request, Service};
 use crate::seeded::{Hasher, SeededBytes, Sha256, seeded_sha256};
 use crate::wait::wait_until;
@@ -22,10 +23,24 @@ pub enum Direction {
     Upload,
 }
 
+/// What a transfer's thread brings home: the sum, and the longest wait for a byte in between.
+type Received = (Sha256, Duration);
+
+/// How a transfer ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Why the connection broke, if it did.
+    pub error: Option<String>,
+    /// Whether every byte arrived as it was sent.
+    pub is_whole: bool,
+    /// A download: how long its receiver waited for a byte at the most. An upload's receiver is the remote.
+    pub worst_gap: Duration,
+}
+
 /// A large transfer through one TCP connection, on a thread of its own.
 #[derive(Debug)]
 pub struct Transfer {
-    thread: JoinHandle<io::Result<Sha256>>,
+    thread: JoinHandle<io::Result<Received>>,
     moved: Arc<AtomicU64>,
     length: u64,
     seed: u64,
@@ -62,12 +77,22 @@ impl Transfer {
         );
     }
 
+    /// Waits for the end, whatever it is.
+    pub fn outcome(self) -> Outcome {
+        match self.thread.join().expect("the transfer's thread does not panic") {
+            Ok((sum, worst_gap)) => {
+                Outcome { error: None, is_whole: sum == seeded_sha256(self.seed, self.length), worst_gap }
+            }
+            Err(error) => Outcome { error: Some(error.to_string()), is_whole: false, worst_gap: Duration::ZERO },
+        }
+    }
+
     /// Waits for the end; panics unless every byte arrived as it was sent.
     #[track_caller]
     pub fn finish(self) {
         let sum = self.thread.join().expect("the transfer's thread does not panic");
         let moved = self.moved.load(Ordering::Relaxed);
-        let sum = sum.unwrap_or_else(|e| panic!("the connection broke after {moved} bytes or more: {e}"));
+        let (sum, _) = sum.unwrap_or_else(|e| panic!("the connection broke after {moved} bytes or more: {e}"));
         assert_eq!(sum, seeded_sha256(self.seed, self.length), "SHA-256 of {} bytes", self.length);
     }
 }
@@ -81,24 +106,25 @@ fn connect(port: u16, request: Request) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn download(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sha256> {
+fn download(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Received> {
     let stream = connect(port, Request { service: Service::Download, length, seed })?;
     sum_to_end(stream, moved)
 }
 
-fn sum_to_end(mut stream: TcpStream, moved: &AtomicU64) -> io::Result<Sha256> {
-    let mut hasher = Hasher::new();
+fn sum_to_end(mut stream: TcpStream, moved: &AtomicU64) -> io::Result<Received> {
+    let (mut hasher, mut gaps) = (Hasher::new(), GapMeter::default());
     let mut buffer = vec![0; BUFFER];
     loop {
         match stream.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
+            0 => return Ok((hasher.finish(), gaps.worst())),
             count => hasher.update(&buffer[..count]),
         }
+        gaps.mark();
         moved.store(hasher.bytes(), Ordering::Relaxed);
     }
 }
 
-fn upload(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sha256> {
+fn upload(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Received> {
     let mut stream = connect(port, Request { service: Service::Upload, length, seed })?;
     let mut bytes = SeededBytes::new(seed, length);
     let mut buffer = vec![0; BUFFER];
@@ -111,14 +137,14 @@ fn upload(port: u16, length: u64, seed: u64, moved: &AtomicU64) -> io::Result<Sh
     }
     let mut sum = [0; 32];
     stream.read_exact(&mut sum)?;
-    Ok(sum)
+    Ok((sum, Duration::ZERO))
 }
 
 /// Moves `length` bytes through one connection and checks every one; what arrives otherwise than it was sent is
 /// `InvalidData`, and every other error that of the connection.
 pub fn transfer_once(direction: Direction, port: u16, length: u64, seed: u64) -> io::Result<()> {
     let moved = AtomicU64::new(0);
-    let sum = match direction {
+    let (sum, _) = match direction {
         Direction::Download => download(port, length, seed, &moved),
         Direction::Upload => upload(port, length, seed, &moved),
     }?;
@@ -151,7 +177,7 @@ pub fn answer_after_half_close(port: u16, length: u64, seed: u64) -> io::Result<
     let stream = connect(port, Request { service: Service::Answer, length, seed })?;
     stream.shutdown(Shutdown::Write)?;
     let moved = AtomicU64::new(0);
-    let sum = sum_to_end(stream, &moved)?;
+    let (sum, _) = sum_to_end(stream, &moved)?;
     Ok((moved.load(Ordering::Relaxed), sum == seeded_sha256(seed, length)))
 }
 

@@ -3,6 +3,7 @@
 //! Each test needs a program that is not part of this repository and says so when it is skipped.
 
 mod agent;
+mod cuts;
 mod plugin;
 
 use std::thread;

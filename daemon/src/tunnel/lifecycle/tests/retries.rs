@@ -1,5 +1,6 @@
 //! What is lost, ended or silent is tried again: how soon, how often, and what a user sees of it.
 
+use super::session::SESSION_STABLE;
 use super::*;
 use crate::tunnel::channel::CHANNEL_STABLE;
 

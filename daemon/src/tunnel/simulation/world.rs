@@ -205,7 +205,7 @@ impl World {
         .await;
         watching.abort();
         self.down().await;
-        self.wait("every session is terminated", ENDING, |world| world.sky.open_sessions().is_empty()).await;
+        self.wait_until_none_is_left().await;
         self.commands.send(TunnelCommand::Stop(Duration::ZERO)).await.unwrap();
         cleaning.abort();
         if timeout(ENDING, task).await.is_err() {
@@ -249,6 +249,10 @@ impl World {
             }
             sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    async fn wait_until_none_is_left(&mut self) {
+        self.wait("every session is terminated", ENDING, |world| world.sky.open_sessions().is_empty()).await;
     }
 
     fn wrong(&mut self, what: &str) {
@@ -365,7 +369,13 @@ impl World {
                 self.nudges.send(Nudge::Woke);
             }
             (Fault::DownAndUp, _) => {
+                // In the middle of opening a session, now and then.
+                if self.random.bool() {
+                    self.commands.send(TunnelCommand::Restart).await.unwrap();
+                    sleep(pick(&mut self.random, Duration::ZERO..Duration::from_millis(600))).await;
+                }
                 self.down().await;
+                self.wait_until_none_is_left().await;
                 sleep(pick(&mut self.random, Duration::from_millis(1)..Duration::from_mins(1))).await;
                 self.up().await;
             }

@@ -154,12 +154,16 @@ impl Config {
         }
     }
 
-    /// An agent without the official one's pauses, which resends all that is unacknowledged: to measure ourselves against.
+    /// An agent without the official one's pauses and ticks, which resends all that is unacknowledged, by the official one's
+    /// timeouts: to measure ourselves against.
     pub fn fast_agent() -> Self {
         Self {
             max_payload: 32 << 10,
             max_in_flight_bytes: 4 << 20,
             max_streams: 1024,
+            initial_rto: Duration::from_millis(200),
+            rto_margin: Duration::from_millis(10),
+            max_rto: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(15),
             suspect_after: Duration::from_hours(24),
             patience: Duration::from_hours(24),

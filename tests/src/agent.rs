@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::process::{Process, send_signal};
 use crate::sim::{SimOptions, TestSim};
 use crate::wait::wait_until;
 
@@ -73,6 +73,43 @@ impl OfficialAgent {
     pub fn process(&self) -> &Process {
         &self.process
     }
+
+    /// Kills the processes that serve its sessions; how many there were.
+    pub fn kill_session_workers(&self) -> usize {
+        let ours = descendants(self.process.pid());
+        let workers: Vec<u32> = ours
+            .into_iter()
+            .filter(|pid| {
+                let program = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                program.split('\0').next().is_some_and(|program| program.ends_with("ssm-session-worker"))
+            })
+            .collect();
+        for pid in &workers {
+            send_signal(*pid, "KILL");
+        }
+        workers.len()
+    }
+}
+
+/// All processes below this one.
+fn descendants(ancestor: u32) -> Vec<u32> {
+    let parent_of = |pid: u32| -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    };
+    let processes = fs::read_dir("/proc").expect("Linux has it");
+    let all: Vec<(u32, u32)> = processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, parent_of(pid)?)))
+        .collect();
+    let mut found = vec![ancestor];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(all.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found
 }
 
 impl Drop for OfficialAgent {

@@ -14,6 +14,7 @@
 
 mod agent;
 mod daemon;
+mod dead_worker;
 mod demo;
 mod gap;
 mod http;
@@ -33,6 +34,7 @@ mod wait;
 
 pub use agent::OfficialAgent;
 pub use daemon::{EventLog, TestDaemon};
+pub use dead_worker::{expect_replacement, patient_user};
 pub use demo::{TestDemo, exchange};
 pub use http::HttpAnswer;
 pub use ping_pong::PingPong;

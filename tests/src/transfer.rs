@@ -77,6 +77,11 @@ impl Transfer {
         );
     }
 
+    /// Whether it goes on, or could.
+    pub fn is_open(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
     /// Waits for the end, whatever it is.
     pub fn outcome(self) -> Outcome {
         match self.thread.join().expect("the transfer's thread does not panic") {

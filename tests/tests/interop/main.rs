@@ -5,6 +5,7 @@
 mod agent;
 mod cuts;
 mod plugin;
+mod worker;
 
 use std::thread;
 

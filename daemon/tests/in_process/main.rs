@@ -1,6 +1,7 @@
 //! The daemon in this process, against the simulator, over real sockets on loopback.
 
 mod edits;
+mod failover;
 mod harness;
 mod json_api;
 mod logs;

@@ -26,12 +26,8 @@ impl Connector {
             let sticky = last.as_ref().map(|last| last.target.as_str());
             match self.start_on(api.as_ref(), candidate, sticky).await {
                 Ok(mut live) => {
-                    let instead = failure.map(|down| down.cause).or_else(|| live.instead.take());
-                    let moved = last.is_none_or(|last| last.target != live.target);
-                    live.instead = instead.filter(|_| moved).map(|cause| {
-                        let text = format!("{}; {} carries the tunnel instead", cause.text, live.target);
-                        Cause::new(cause.kind, text)
-                    });
+                    let passed_over = failure.map(|down| down.cause).or_else(|| live.instead.take());
+                    live.instead = moved(last.as_ref(), passed_over, &live.target);
                     *lock(&self.carrier) = Some(Carrier { candidate: candidate.clone(), target: live.target.clone() });
                     return Ok(live);
                 }
@@ -80,4 +76,18 @@ impl Connector {
         }
         Err(failure.unwrap_or_else(|| gone("")))
     }
+}
+
+/// What is told of a session that is not where the last one was, or not on the first candidate.
+fn moved(last: Option<&Carrier>, passed_over: Option<Cause>, target: &str) -> Option<Cause> {
+    let why = match last {
+        Some(last) if last.target == target => None,
+        // A node that is not online is not even found by its tag.
+        Some(last) => Some(passed_over.unwrap_or_else(|| {
+            let text = format!("{} is not online any more, or {} does not find it", last.target, last.candidate);
+            Cause::new(CauseKind::TargetOffline, text)
+        })),
+        None => passed_over,
+    }?;
+    Some(Cause::new(why.kind, format!("{}; {target} carries the tunnel instead", why.text)))
 }

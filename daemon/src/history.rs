@@ -54,7 +54,8 @@ fn plain(from: TunnelState, to: TunnelState) -> Cause {
         (Down, _) => (CauseKind::User, "brought up"),
         (Failed, Connecting) => (CauseKind::User, "tried again"),
         (NeedsLogin, _) => (CauseKind::Recovered, "there are credentials again"),
-        (Reconnecting, _) => (CauseKind::Recovered, "the session carries again"),
+        // Its own again, or one that has taken its place.
+        (Reconnecting, _) => (CauseKind::Recovered, "a session carries again"),
         (Connecting | Degraded, Ready) => (CauseKind::Recovered, "the remote answers"),
         (Listening, Connecting) => (CauseKind::Connection, "a connection needs a session"),
         (_, Listening) => (CauseKind::Config, "the next connection opens a session"),
@@ -132,7 +133,7 @@ mod tests {
             (Down, Connecting, CauseKind::User, "brought up"),
             (Failed, Down, CauseKind::User, "taken down"),
             (Connecting, Ready, CauseKind::Recovered, "the remote answers"),
-            (Reconnecting, Ready, CauseKind::Recovered, "the session carries again"),
+            (Reconnecting, Ready, CauseKind::Recovered, "a session carries again"),
             (NeedsLogin, Connecting, CauseKind::Recovered, "there are credentials again"),
             (Listening, Connecting, CauseKind::Connection, "a connection needs a session"),
         ] {

@@ -40,7 +40,7 @@ fn morning() -> History {
         change("2026-11-20T23:00:00Z", (Down, Connecting), "brought up", Some(420)),
         change("2026-11-20T23:00:00.42Z", (Connecting, Ready), "the remote answers", Some(3_480_580)),
         recycled,
-        change("2026-11-20T23:58:01.041Z", (Reconnecting, Ready), "the session carries again", Some(19_918_959)),
+        change("2026-11-20T23:58:01.041Z", (Reconnecting, Ready), "a session carries again", Some(19_918_959)),
         login,
         change("2026-11-21T06:01:01Z", (NeedsLogin, Ready), "there are credentials again", Some(59_000)),
         ended,
@@ -64,7 +64,7 @@ Fri 20 Nov 2026
 23:58:01  reconnecting     41ms  the service closed the websocket, as it does
                                  about every hour: 1000 Bye
                                  12 connections lived
-23:58:01  ready          5h 31m  the session carries again
+23:58:01  ready          5h 31m  a session carries again
 Sat 21 Nov 2026
 05:30:00  needs-login    31m 1s  the SSO login of the profile `dev` has expired
                                  12 connections lived, 3 turned away

@@ -228,6 +228,13 @@ impl StatusBoard {
         }
     }
 
+    /// Adds to the history of the tunnel in a slot; called by its own task only.
+    pub(crate) fn note(&self, slot: Slot, change: Change) {
+        if let Some(entry) = self.lock().entries.iter_mut().find(|entry| entry.slot == slot) {
+            entry.history.add(change);
+        }
+    }
+
     /// Takes a tunnel off the board, whatever its task still does.
     pub(crate) fn remove(&self, name: &str) {
         let mut board = self.lock();

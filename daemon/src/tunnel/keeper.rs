@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tunnels_api::Cause;
 
 /// After another network, a sleep or a login, a try is made within so long.
 const SPREAD: Duration = Duration::from_millis(500);
@@ -47,8 +48,8 @@ pub(super) struct Keeper {
     nudged: Nudged,
     kept: Arc<Kept>,
     frozen: bool,
-    /// Told when the count changes.
-    changed: mpsc::Sender<()>,
+    /// Told when the count changes, and why a session has ended before its connections.
+    news: mpsc::Sender<Option<Cause>>,
     retry_at: Option<Instant>,
 }
 
@@ -59,11 +60,11 @@ impl Keeper {
         until: Until,
         nudged: Nudged,
         kept: Arc<Kept>,
-        changed: mpsc::Sender<()>,
+        news: mpsc::Sender<Option<Cause>>,
     ) -> Self {
         kept.all.fetch_add(1, Relaxed);
         let channel = Channel::new(seed, clock::now());
-        Self { live, channel, until, nudged, kept, frozen: false, changed, retry_at: None }
+        Self { live, channel, until, nudged, kept, frozen: false, news, retry_at: None }
     }
 
     /// Keeps the session until its last connection has ended, then ends it.
@@ -95,7 +96,7 @@ impl Keeper {
                     match resumed {
                         Ok(url) => self.live.moved_to(url),
                         Err(ResumeError::Ended(down)) => {
-                            tracing::info!(session = self.live.id, "a session that was kept is gone: {}", down.cause);
+                            self.lost(down.cause);
                             break;
                         }
                         Err(ResumeError::Failed(down)) => {
@@ -136,11 +137,17 @@ impl Keeper {
             }
             SessionStatus::Opening | SessionStatus::Resuming => self.set_frozen(true),
             SessionStatus::Closed(reason) => {
-                tracing::info!(session = self.live.id, "a session that was kept has ended: {reason}");
+                self.lost(self.live.about().closed(reason).cause);
                 return false;
             }
         }
         true
+    }
+
+    /// The session is over before its connections were.
+    fn lost(&self, cause: Cause) {
+        tracing::info!(session = self.live.id, "a session that was kept has ended: {cause}");
+        let _ = self.news.try_send(Some(cause));
     }
 
     fn resume(&mut self) -> BoxFuture<'static, Result<StreamUrl, ResumeError>> {
@@ -167,7 +174,7 @@ impl Keeper {
             self.kept.frozen.fetch_sub(1, Relaxed);
         }
         // A full queue has news enough.
-        let _ = self.changed.try_send(());
+        let _ = self.news.try_send(None);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::history::Change;
 use crate::status::{Gauges, Slot, StatusBoard};
 use std::sync::Arc;
 use std::time::Instant;
-use tunnels_api::{TargetState, Timestamp, TunnelState, TunnelStatus};
+use tunnels_api::{Cause, TargetState, Timestamp, TunnelState, TunnelStatus};
 
 /// The only writer of the entry.
 #[derive(Debug)]
@@ -78,6 +78,13 @@ impl Publisher {
         };
         self.retry_at = retry_at;
         self.board.publish(self.slot, self.shown.clone(), change);
+    }
+
+    /// Adds to the history what changes no state and yet is what users will ask about.
+    pub(super) fn note(&mut self, cause: Cause) {
+        let state = self.shown.state;
+        let before = self.gauges.connections().close_account(LastLosses::MoveOn, clock::now());
+        self.board.note(self.slot, Change { at: clock::timestamp(), from: state, to: state, cause, before });
     }
 
     /// What goes into the history, with the account of the connections up to now.

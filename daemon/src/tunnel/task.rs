@@ -89,8 +89,8 @@ pub(super) struct TunnelTask {
     kept: Arc<Kept>,
     /// Until when these may go on.
     kept_until: watch::Sender<Option<Instant>>,
-    /// Their number, or how many are frozen, has changed.
-    kept_changed: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    /// Their number, or how many are frozen, has changed; or why one has ended before its connections.
+    kept_news: (mpsc::Sender<Option<Cause>>, mpsc::Receiver<Option<Cause>>),
     /// The attempts whose results count; older ones were overtaken.
     starting: u64,
     resuming: u64,
@@ -131,7 +131,7 @@ impl TunnelTask {
             hurry,
             kept: Arc::default(),
             kept_until: watch::channel(None).0,
-            kept_changed: mpsc::channel(1),
+            kept_news: mpsc::channel(NEWS_QUEUE),
             starting: 0,
             resuming: 0,
             carrying: 0,
@@ -162,7 +162,9 @@ impl TunnelTask {
                 },
                 Ok(()) = self.edits.edits.changed(), if draining.is_none() => self.reconfigure(),
                 Some(news) = self.news.recv() => self.connection_news(news),
-                Some(()) = self.kept_changed.1.recv() => {}
+                Some(lost) = self.kept_news.1.recv() => if let Some(cause) = lost {
+                    self.publisher.note(cause);
+                },
                 nudge = self.nudged.next() => self.nudge(&nudge),
                 // An error would be a task that was cancelled, which none is, or a panic, which is caught.
                 Some(Ok(done)) = self.running.join_next() => self.done(done),

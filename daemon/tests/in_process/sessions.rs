@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
-use tunnels_api::{CauseKind, TunnelState};
+use tunnels_api::{CauseKind, StateChange, TunnelState};
 use tunnels_daemon::{ClaimError, Daemon, StartError};
 
 #[tokio::test]
@@ -179,11 +179,17 @@ async fn a_session_is_replaced_before_its_longest_life_is_over_and_keeps_its_con
     let mut new = world.connect().await;
     echoes(&mut new, b"new").await;
     echoes(&mut old, b"still").await;
+    assert_eq!(last_change(&world).cause.kind, CauseKind::MaxDuration, "the history says why");
     // The last connection of the old one ends it.
     drop(old);
     world.wait("one session", |status| status.sessions == 1).await;
     echoes(&mut new, b"still").await;
     assert_eq!((world.open_sessions(), world.calls("StartSession")), (1, 2));
+}
+
+fn last_change(world: &World) -> StateChange {
+    let history = world.daemon.history(&world.status().name).expect("the tunnel has a history");
+    history.changes.last().expect("it has come up").clone()
 }
 
 /// The agent's side is gone, and the gateway still takes what is sent.
@@ -207,6 +213,17 @@ async fn a_silent_agent_costs_new_connections_nothing_and_old_ones_only_their_pa
         .await;
     assert!(world.sim.sessions().sessions.iter().any(|session| session.id == first && session.ended.is_none()));
     assert!(timeout(Duration::from_millis(100), old.read(&mut [0; 64])).await.is_err(), "frozen, not closed");
+    // The state stays what it is when that one ends; the history tells of it.
+    assert!(world.sim.close_session(&first, "maintenance"));
+    let lost = async {
+        while last_change(&world).connections.lost == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, lost).await.expect("the frozen connection is lost");
+    let change = last_change(&world);
+    assert_eq!((change.from, change.to), (TunnelState::Ready, TunnelState::Ready));
+    assert!(change.cause.text.contains("maintenance"), "{change:?}");
     world.daemon.down(vec![]).await.unwrap();
     world.wait_for(TunnelState::Down).await;
     let (sim, _folder) = world.stop().await;

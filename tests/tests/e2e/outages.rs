@@ -2,7 +2,7 @@
 //!
 //! `TUNNELS_TEST_TUNNELS` and `TUNNELS_TEST_OUTAGE_SECONDS` make it as large as one likes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +57,13 @@ fn echoes(connection: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The ids of the sessions that AWS has.
+fn open_sessions(sim: &TestSim) -> BTreeSet<String> {
+    let sessions = sim.sessions();
+    let open = sessions.iter().filter(|session| session["state"] != "terminated");
+    open.map(|session| session["id"].as_str().expect("an id").to_owned()).collect()
+}
+
 /// Calls of an operation that the simulator carried out or refused, by session.
 fn calls_by_session(sim: &TestSim, operation: &str) -> BTreeMap<String, usize> {
     let answer = sim.control("GET", "/_sim/sessions", None);
@@ -77,6 +84,7 @@ fn everything_lives_through(reach: &str) {
     for connection in &mut held {
         echoes(connection, b"before").expect("a ready tunnel");
     }
+    let before = open_sessions(&sim);
 
     sim.faults(&json!({ "api": reach, "gateway": reach }));
     // Written into the silence, and neither lost nor doubled.
@@ -95,8 +103,11 @@ fn everything_lives_through(reach: &str) {
         assert_eq!(&answer, b"meanwhile");
         echoes(connection, b"after").expect("the connection lives");
     }
-    assert_eq!(sim.calls("StartSession"), tunnel_count(), "the same sessions");
-    assert_eq!(sim.sessions().len(), tunnel_count());
+    wait_until("the same sessions to be left", DEADLINE, || (open_sessions(&sim) == before).then_some(()));
+    // Until AWS answers, silence may be a dead agent's: another session is asked for, once, and not kept.
+    let started = sim.calls("StartSession");
+    println!("{} sessions were started beside those that were there", started - tunnel_count());
+    assert!(started <= 2 * tunnel_count(), "{started}");
     let resumes = calls_by_session(&sim, "ResumeSession");
     let most = resumes.values().max().copied().unwrap_or_default();
     println!("{} sessions were resumed, none with more than {most} calls that got through", resumes.len());

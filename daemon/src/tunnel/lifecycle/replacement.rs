@@ -7,6 +7,7 @@
 use super::{Action, Lifecycle, Phase};
 use crate::tunnel::cause::{DownCause, Retry};
 use std::time::{Duration, Instant};
+use tunnels_api::{Cause, CauseKind};
 
 /// A session whose remote has not answered for so long is given up for a new one, which finds a remote that
 /// has moved; each that was in vain doubles it, so many times: 30 s to 8 min.
@@ -40,6 +41,21 @@ impl Lifecycle {
         self.replace_at = None;
         if self.replacing.replace(why).is_none() {
             self.actions.push_back(Action::StartSession);
+        }
+    }
+
+    /// Why another session takes the place of the one there is, where no change of state says so.
+    pub(crate) fn why_replaced(&self) -> Option<Cause> {
+        match self.replacing.as_ref()? {
+            Replacing::Moved(down) => {
+                let text = format!("{}; another session looks for it anew", down.cause);
+                Some(Cause { text, ..down.cause.clone() })
+            }
+            Replacing::Rotation => {
+                let text = "a new session takes the new connections before the longest life of the last one is over";
+                Some(Cause::new(CauseKind::MaxDuration, text))
+            }
+            Replacing::Degraded | Replacing::Suspect => None,
         }
     }
 

@@ -35,6 +35,9 @@ impl TunnelTask {
                 tracing::info!(session = %live.id, target = %live.target, "session open");
                 let instead = live.instead.clone();
                 self.adopt(live);
+                if let Some(cause) = self.lifecycle.why_replaced() {
+                    self.publisher.note(cause);
+                }
                 self.lifecycle.handle_event(Event::SessionUp, now);
                 if let Some(cause) = instead {
                     self.lifecycle.handle_event(Event::Elsewhere(cause), now);

@@ -131,7 +131,7 @@ impl TunnelTask {
             self.kept_until.subscribe(),
             self.around.nudges.subscribe(),
             Arc::clone(&self.kept),
-            self.kept_changed.0.clone(),
+            self.kept_news.0.clone(),
         );
         let hurry = self.hurry.clone();
         self.spawn(keeper.run(hurry).map(|()| Done::Ended), Done::Ended);

@@ -103,8 +103,8 @@ fn everything_lives_through(reach: &str) {
         assert_eq!(&answer, b"meanwhile");
         echoes(connection, b"after").expect("the connection lives");
     }
-    wait_until("the same sessions to be left", DEADLINE, || (open_sessions(&sim) == before).then_some(()));
-    // Until AWS answers, silence may be a dead agent's: another session is asked for, once, and not kept.
+    assert!(before.is_subset(&open_sessions(&sim)), "every session lives on");
+    // Until AWS answers, silence may be a dead agent's: another session is asked for beside it, once.
     let started = sim.calls("StartSession");
     println!("{} sessions were started beside those that were there", started - tunnel_count());
     assert!(started <= 2 * tunnel_count(), "{started}");

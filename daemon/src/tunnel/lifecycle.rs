@@ -242,11 +242,22 @@ impl Lifecycle {
             }
             (Event::ChannelLost(down), Probing | Ready | Degraded | Resuming) => self.channel_lost(down, now),
             (Event::Silent(down), Probing | Ready | Degraded) => self.suspect(down, now),
-            (Event::Resumed, Resuming) => self.resumed(now),
-            (Event::Resumed, ResumeWait | ResumeLogin) if self.suspect => self.resumed(now),
+            (Event::Attached, Resuming) => self.think_again(now),
+            (Event::Resumed, Resuming | ResumeWait | ResumeLogin) => self.resumed(now),
             (Event::ResumeFailed(down), Resuming) => match down.retry {
-                Retry::Login => self.wait_to_resume(ResumeLogin, down, now),
-                Retry::Unreachable | Retry::Answered => self.wait_to_resume(ResumeWait, down, now),
+                Retry::Login => {
+                    self.think_again(now);
+                    self.wait_to_resume(ResumeLogin, down, now);
+                }
+                Retry::Unreachable => {
+                    // That explains the silence, and another session is not to be had either.
+                    self.trust();
+                    self.wait_to_resume(ResumeWait, down, now);
+                }
+                Retry::Answered => {
+                    self.think_again(now);
+                    self.wait_to_resume(ResumeWait, down, now);
+                }
                 // Its websocket may still be good: only the agent was asked in vain.
                 Retry::Never if self.suspect => self.wait_to_resume(ResumeWait, down, now),
                 // A session that we may not resume is lost to us, but only a new one says whether all is.

@@ -47,6 +47,8 @@ pub(crate) enum Event {
     ChannelLost(DownCause),
     /// Its agent has acknowledged nothing for a while, on a websocket that seems to be open.
     Silent(DownCause),
+    /// It has another websocket, on which nothing was heard yet.
+    Attached,
     /// The session carries again.
     Resumed,
     /// Resuming it failed, but it may still exist.

@@ -18,6 +18,9 @@ pub(super) const RESOLVED_JUST_NOW: Duration = Duration::from_secs(5);
 /// A suspect session has so long to be heard on a new websocket before another session is opened: a path that
 /// had only stalled is back by then.
 pub(super) const SECOND_THOUGHTS: Duration = Duration::from_secs(2);
+/// The same where it does not even get a new websocket. Long: a network that is silent is the likelier reason, and
+/// has no other session either.
+pub(super) const THIRD_THOUGHTS: Duration = Duration::from_secs(12);
 /// Before its longest life is over, a session is replaced with a tenth of it left, at most so much.
 const ROTATE_AHEAD: Duration = Duration::from_mins(5);
 
@@ -99,10 +102,17 @@ impl Lifecycle {
         self.probing = false;
         self.suspect = true;
         if self.replacing.is_none() {
-            self.replace_at = Some(now + SECOND_THOUGHTS);
+            self.replace_at = Some(now + THIRD_THOUGHTS);
         }
         self.enter(Phase::Resuming, Some(down.cause));
         self.actions.push_back(Action::ResumeSession);
+    }
+
+    /// AWS has answered, so a suspect session's silence is its agent's.
+    pub(super) fn think_again(&mut self, now: Instant) {
+        if self.suspect {
+            self.replace_at = self.replace_at.map(|at| at.min(now + SECOND_THOUGHTS));
+        }
     }
 
     /// It is heard again, by whatever way.

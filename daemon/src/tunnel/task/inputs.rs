@@ -53,6 +53,7 @@ impl TunnelTask {
                     if let Some(live) = &mut self.live {
                         live.moved_to(url);
                     }
+                    self.lifecycle.handle_event(Event::Attached, now);
                 }
                 Err(ResumeError::Failed(down)) => self.lifecycle.handle_event(Event::ResumeFailed(down), now),
                 Err(ResumeError::Ended(down)) => self.lifecycle.handle_event(Event::SessionEnded(down), now),

@@ -1,6 +1,6 @@
 //! Another session beside the one there is: when it is opened, and what becomes of both.
 
-use super::replacement::{RESOLVED_JUST_NOW, SECOND_THOUGHTS};
+use super::replacement::{RESOLVED_JUST_NOW, SECOND_THOUGHTS, THIRD_THOUGHTS};
 use super::*;
 
 const BY_NAME: Policy = Policy { by_name: true, ..EAGER };
@@ -162,6 +162,8 @@ fn a_suspect_session_is_resumed_once_and_then_another_is_opened_beside_it() {
     machine.handle_event(silent(), start);
     assert_eq!((machine.state(), machine.admission()), (TunnelState::Reconnecting, Admission::Hold));
     assert_eq!(actions(&mut machine), [Action::ResumeSession]);
+    assert_eq!(machine.poll_timeout(), Some(start + THIRD_THOUGHTS), "calls that hang are the network's");
+    machine.handle_event(Event::Attached, start);
     let now = machine.poll_timeout().expect("a second thought");
     assert_eq!(now, start + SECOND_THOUGHTS);
     machine.handle_timeout(now);
@@ -179,6 +181,7 @@ fn a_suspect_session_that_is_heard_in_time_needs_no_other() {
     for (later, expected) in [(Duration::ZERO, vec![]), (SECOND_THOUGHTS, vec![Action::ForgetStart])] {
         let mut machine = ready(EAGER, start);
         machine.handle_event(silent(), start);
+        machine.handle_event(Event::Attached, start);
         machine.handle_timeout(start + later);
         actions(&mut machine);
         machine.handle_event(Event::Resumed, start + later);
@@ -193,7 +196,7 @@ fn another_session_for_a_suspect_one_is_tried_until_there_is_one() {
     let mut now = Instant::now();
     let mut machine = ready(EAGER, now);
     machine.handle_event(silent(), now);
-    machine.handle_event(Event::ResumeFailed(network()), now);
+    machine.handle_event(Event::ResumeFailed(down(CauseKind::ServiceError, Retry::Answered)), now);
     let (mut starts, mut resumes) = (0, 0);
     for _ in 0..40 {
         now = machine.poll_timeout().expect("a next try");
@@ -202,11 +205,11 @@ fn another_session_for_a_suspect_one_is_tried_until_there_is_one() {
             match action {
                 Action::StartSession => {
                     starts += 1;
-                    machine.handle_event(Event::StartFailed(network()), now);
+                    machine.handle_event(Event::StartFailed(down(CauseKind::Throttled, Retry::Answered)), now);
                 }
                 Action::ResumeSession => {
                     resumes += 1;
-                    machine.handle_event(Event::ResumeFailed(network()), now);
+                    machine.handle_event(Event::ResumeFailed(down(CauseKind::ServiceError, Retry::Answered)), now);
                 }
                 other => panic!("{other:?}"),
             }
@@ -217,11 +220,32 @@ fn another_session_for_a_suspect_one_is_tried_until_there_is_one() {
 }
 
 #[test]
+fn a_network_that_is_gone_explains_the_silence() {
+    let mut now = Instant::now();
+    let mut machine = ready(EAGER, now);
+    machine.handle_event(silent(), now);
+    actions(&mut machine);
+    for _ in 0..20 {
+        machine.handle_event(Event::ResumeFailed(network()), now);
+        now = machine.poll_timeout().expect("a next try");
+        machine.handle_timeout(now);
+        assert_eq!(actions(&mut machine), [Action::ResumeSession], "and no session that could not be opened either");
+    }
+    machine.handle_event(Event::Resumed, now);
+    assert_eq!(machine.state(), TunnelState::Ready);
+    // Only now is it silent for another reason.
+    machine.handle_event(silent(), now);
+    machine.handle_event(Event::Attached, now);
+    machine.handle_timeout(now + SECOND_THOUGHTS);
+    assert_eq!(actions(&mut machine), [Action::ResumeSession, Action::StartSession]);
+}
+
+#[test]
 fn a_suspect_session_whose_patience_is_over_while_another_is_opened_waits_for_that_one() {
     let now = Instant::now();
     let mut machine = ready(EAGER, now);
     machine.handle_event(silent(), now);
-    machine.handle_timeout(now + SECOND_THOUGHTS);
+    machine.handle_timeout(now + THIRD_THOUGHTS);
     actions(&mut machine);
     machine.handle_event(Event::SessionEnded(down(CauseKind::Unresponsive, Retry::Answered)), now);
     assert_eq!((machine.state(), actions(&mut machine)), (TunnelState::Connecting, vec![Action::EndSession]));

@@ -72,7 +72,7 @@ fn the_transition_table() {
         (
             In::Event(Event::Resumed),
             // A tunnel that had not answered before is not ready only because its channel is back.
-            vec![(&[Resuming], Probing, &[Probe])],
+            vec![(&[Resuming, ResumeWait, ResumeLogin], Probing, &[Probe])],
         ),
         (resume_failed(Retry::Unreachable), vec![(&[Resuming], ResumeWait, &[])]),
         (resume_failed(Retry::Answered), vec![(&[Resuming], ResumeWait, &[])]),

@@ -14,6 +14,19 @@ test *NAMES:
 test-proto:
     cargo test --package ssm-proto --all-features
 
+# Feeds bytes from outside to everything that parses them, each target for so many seconds; needs a nightly toolchain and
+# `cargo install cargo-fuzz`. What it finds is kept in fuzz/artifacts.
+fuzz SECONDS="600" *TARGETS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd fuzz
+    targets="{{TARGETS}}"
+    for target in ${targets:-$(cargo +nightly fuzz list)}; do
+        mkdir -p "corpus/$target"
+        nice -n 19 cargo +nightly fuzz run "$target" "corpus/$target" "seeds/$target" -- \
+            -max_total_time={{SECONDS}} -timeout=20 -rss_limit_mb=2048
+    done
+
 # Licences, sources and duplicate versions; works offline.
 deny:
     cargo deny check bans licenses sources

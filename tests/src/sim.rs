@@ -150,12 +150,17 @@ impl TestSim {
         self.sessions().iter().map(text).collect()
     }
 
-    /// How many calls of one operation of the SSM API have been made.
+    /// How many calls of one operation of the API have been made.
     #[track_caller]
     pub fn calls(&self, operation: &str) -> usize {
+        self.all_calls().iter().filter(|call| call.to_string().contains(operation)).count()
+    }
+
+    /// The last calls of the API, oldest first.
+    #[track_caller]
+    pub fn all_calls(&self) -> Vec<Value> {
         let answer = self.control("GET", "/_sim/sessions", None);
-        let calls = answer["calls"].as_array().expect("a list of calls");
-        calls.iter().filter(|call| call.to_string().contains(operation)).count()
+        answer["calls"].as_array().expect("a list of calls").clone()
     }
 
     /// One call of the SSM JSON API, unsigned.

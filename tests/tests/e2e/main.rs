@@ -12,6 +12,7 @@ mod half_close;
 mod harness;
 mod lifecycle;
 mod outages;
+mod logins;
 mod postgres;
 mod proxy;
 mod redis;

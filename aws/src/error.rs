@@ -48,8 +48,8 @@ where
             match other {
                 // Nothing was sent: the settings contradict each other, or name something the SDK does not know.
                 SdkError::ConstructionFailure(_) => AwsError::Config(cause),
-                SdkError::TimeoutError(_) => AwsError::Unreachable(format!("{host}: the call took too long")),
-                _ => AwsError::Unreachable(format!("{host}: {cause}")),
+                SdkError::TimeoutError(_) => AwsError::NoAnswer(format!("{host}: the call took too long")),
+                _ => AwsError::NoAnswer(format!("{host}: {cause}")),
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::{Config, ConfigErrors};
 use crate::config_source::{ConfigSource, Loaded};
 use crate::disturbance;
-use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply};
+use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply, Reply};
 use crate::ipc::Instance;
 use crate::leftovers;
 use crate::log_buffer::LogBuffer;
@@ -176,10 +176,10 @@ impl Daemon {
                 // Cancel-safe, all four: a channel, a token, an interval and a source that says so.
                 command = commands.recv() => match command {
                     Some(DaemonCommand::Up(select, reason, reply)) => {
-                        drop(reply.send(supervisor.up(&select, reason.as_deref())));
+                        answer(&state, reply, supervisor.up(&select, reason.as_deref()));
                     }
-                    Some(DaemonCommand::Down(select, reply)) => drop(reply.send(supervisor.down(&select))),
-                    Some(DaemonCommand::Restart(select, reply)) => drop(reply.send(supervisor.restart(&select))),
+                    Some(DaemonCommand::Down(select, reply)) => answer(&state, reply, supervisor.down(&select)),
+                    Some(DaemonCommand::Restart(select, reply)) => answer(&state, reply, supervisor.restart(&select)),
                     Some(DaemonCommand::Reload(reply)) => {
                         asked.push(reply);
                         source.reload();
@@ -218,6 +218,16 @@ impl Daemon {
         serving_ends.cancel();
         server.await.map_err(io::Error::other)?
     }
+}
+
+/// Answers a command once what it has changed survives a crash.
+fn answer(state: &StateFile, reply: Reply, result: Result<Vec<String>, ApiError>) {
+    let state = state.clone();
+    tokio::spawn(async move {
+        state.written().await;
+        // Whoever asked may be gone.
+        drop(reply.send(result));
+    });
 }
 
 /// Puts a configuration in force, or says why the one before stays.

@@ -1,18 +1,23 @@
 //! Sessions that nobody uses any more are terminated, however often that takes: those of a daemon that
-//! crashed, and ours whose end AWS did not hear of.
+//! crashed, and ours whose end AWS did not hear of. Those that we know only by the reason we gave for them are
+//! found first (`starts.rs`).
 //!
 //! Which they are is the state file's knowledge: a session in use is never among them.
 
-use crate::aws::{AwsConnector, AwsError};
+mod starts;
+
+use crate::aws::{AwsConnector, AwsError, SsmApi};
 use crate::state::{SessionRecord, StateFile};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{sleep, timeout};
 
 /// The pause between tries: what is missing is mostly a network or a login.
 const AGAIN: Duration = Duration::from_mins(1);
+/// The same while a session may just be in the making.
+const SOON: Duration = Duration::from_secs(5);
 /// For one session, client and call together.
 const ONE: Duration = Duration::from_secs(30);
 
@@ -28,12 +33,11 @@ enum Outcome {
 
 /// Ends leftovers as they come, until it is dropped.
 pub(crate) async fn keep_ended(aws: Arc<dyn AwsConnector>, state: StateFile) {
-    let mut again = interval(AGAIN);
-    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // What was told of each that stays: the same trouble is told once.
     let mut told: BTreeMap<String, String> = BTreeMap::new();
+    let mut starts = starts::Unseen::default();
     loop {
-        again.tick().await;
+        let may_come = starts.look_for(aws.as_ref(), &state).await;
         let left = state.leftovers();
         told.retain(|id, _| left.iter().any(|(left, _)| left == id));
         let ended = join_all(left.into_iter().map(|(id, record)| end(aws.as_ref(), &state, id, record))).await;
@@ -49,6 +53,12 @@ pub(crate) async fn keep_ended(aws: Arc<dyn AwsConnector>, state: StateFile) {
                 );
                 told.insert(id, trouble);
             }
+        }
+        let pause = if may_come { SOON } else { AGAIN };
+        tokio::select! {
+            // Cancel-safe, both.
+            () = sleep(pause) => {}
+            () = state.another_unseen_start() => sleep(SOON).await,
         }
     }
 }
@@ -80,15 +90,21 @@ async fn end(
     (id, record, trouble)
 }
 
-async fn terminate(aws: &dyn AwsConnector, id: &str, record: &SessionRecord) -> Outcome {
-    let api = match aws.connect(&record.scope()).await {
-        Ok(api) => api,
-        Err(error) => return Outcome::Failed(error),
-    };
+/// A client for where a session lives.
+async fn client(aws: &dyn AwsConnector, record: &SessionRecord) -> Result<Arc<dyn SsmApi>, Outcome> {
+    let api = aws.connect(&record.scope()).await.map_err(Outcome::Failed)?;
     // The environment may lead elsewhere by now, where "no such session" would mean nothing.
-    if let (None, Some(endpoint)) = (&record.ssm_endpoint, api.endpoint()) {
-        return Outcome::Elsewhere(endpoint);
+    match (&record.ssm_endpoint, api.endpoint()) {
+        (None, Some(endpoint)) => Err(Outcome::Elsewhere(endpoint)),
+        _ => Ok(api),
     }
+}
+
+async fn terminate(aws: &dyn AwsConnector, id: &str, record: &SessionRecord) -> Outcome {
+    let api = match client(aws, record).await {
+        Ok(api) => api,
+        Err(outcome) => return outcome,
+    };
     match api.terminate_session(id).await {
         Ok(()) => Outcome::Ended,
         Err(AwsError::NoSuchSession(_)) => Outcome::NotFound,
@@ -112,6 +128,7 @@ mod tests {
             profile: Some("dev".into()),
             region: Some("eu-west-1".into()),
             ssm_endpoint: endpoint.map(str::to_owned),
+            sts_endpoint: None,
         }
     }
 

@@ -1,13 +1,17 @@
-//! What the daemon remembers over its own end: what is wanted of each tunnel, and which sessions exist.
+//! What the daemon remembers over its own end: what is wanted of each tunnel, which sessions exist, and which may, since
+//! they were asked for and no answer was seen.
 //!
 //! Session ids only, never a token. One daemon at a time has the folder. Changes are written by one task a moment later, so that a hundred
 //! tunnels that start at once cost a few writes; a file that cannot be written costs a warning and nothing
 //! else.
 
-use crate::aws::{AwsScope, Endpoints};
+mod record;
+
+pub(crate) use record::{SessionRecord, StartRecord};
+
 use crate::claim::{ClaimError, Lock, LockError, own_uid, private_folder, problem};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use record::Content;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -20,38 +24,9 @@ use tunnels_api::TargetState;
 /// How long changes are gathered. A crash within it loses them, so it is short.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// The content of the file.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Content {
-    #[serde(default)]
-    wanted: BTreeMap<String, TargetState>,
-    #[serde(default)]
-    sessions: BTreeMap<String, SessionRecord>,
-}
-
-/// Where a session lives, and so where it is to be terminated: as resolved when it was opened, since the
-/// environment of the next daemon may resolve otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SessionRecord {
-    pub(crate) tunnel: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) profile: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) region: Option<String>,
-    /// None means AWS's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ssm_endpoint: Option<String>,
-}
-
-impl SessionRecord {
-    pub(crate) fn scope(&self) -> AwsScope {
-        AwsScope {
-            profile: self.profile.clone(),
-            region: self.region.clone(),
-            endpoints: Endpoints { ssm: self.ssm_endpoint.clone(), ..Endpoints::default() },
-        }
-    }
-}
+/// Starts that are remembered at once: an outage in which many calls get no answer must not make the file grow without
+/// end. The oldest are forgotten, and left to the account's idle timeout.
+const MOST_STARTS: usize = 1000;
 
 /// The file, as a cheap handle.
 #[derive(Debug, Clone)]
@@ -62,6 +37,10 @@ struct Shared {
     path: PathBuf,
     memory: Mutex<Memory>,
     changed: Notify,
+    /// A start has become one whose answer nobody waits for.
+    unanswered: Notify,
+    /// Whoever has to have it written waits here: one writes what all who wait have changed.
+    writing: tokio::sync::Mutex<()>,
     /// Another daemon would take our sessions for leftovers.
     _lock: Lock,
 }
@@ -71,6 +50,11 @@ struct Memory {
     content: Content,
     /// The sessions in it that nobody uses: a crashed daemon's, and ours that could not be ended.
     leftovers: BTreeSet<String>,
+    /// The starts in it whose answer nobody waits for any more.
+    unseen: BTreeSet<String>,
+    /// Counts changes; and how far the file is.
+    version: u64,
+    written: u64,
     /// Why the file could not be written the last time, which is told once.
     unwritten: Option<String>,
 }
@@ -91,8 +75,10 @@ impl StateFile {
         let path = folder.join("state.json");
         let content = read(&path).map_err(ClaimError::io("read", &path))?;
         let leftovers = content.sessions.keys().cloned().collect();
-        let memory = Mutex::new(Memory { content, leftovers, unwritten: None });
-        Ok(Self(Arc::new(Shared { path, memory, changed: Notify::new(), _lock: lock })))
+        let unseen = content.starts.keys().cloned().collect();
+        let memory = Mutex::new(Memory { content, leftovers, unseen, version: 0, written: 0, unwritten: None });
+        let (changed, unanswered, writing) = (Notify::new(), Notify::new(), tokio::sync::Mutex::default());
+        Ok(Self(Arc::new(Shared { path, memory, changed, unanswered, writing, _lock: lock })))
     }
 
     /// What was wanted of a tunnel when the last daemon ended.
@@ -102,27 +88,58 @@ impl StateFile {
 
     /// Notes what is wanted of a tunnel.
     pub(crate) fn want(&self, tunnel: &str, target: TargetState) {
-        self.lock().content.wanted.insert(tunnel.to_owned(), target);
-        self.0.changed.notify_one();
+        self.change(|memory| memory.content.wanted.insert(tunnel.to_owned(), target));
     }
 
     /// Forgets what was wanted of the other tunnels: names would pile up over the years.
     pub(crate) fn keep_wanted(&self, is_known: impl Fn(&str) -> bool) {
-        self.lock().content.wanted.retain(|name, _| is_known(name));
+        self.change(|memory| memory.content.wanted.retain(|name, _| is_known(name)));
     }
 
     /// Notes that a session exists, and is in use.
     pub(crate) fn session_opened(&self, id: &str, record: SessionRecord) {
-        self.lock().content.sessions.insert(id.to_owned(), record);
-        self.0.changed.notify_one();
+        self.change(|memory| memory.content.sessions.insert(id.to_owned(), record));
     }
 
     /// Notes that a session exists no more.
     pub(crate) fn session_ended(&self, id: &str) {
-        let mut memory = self.lock();
-        memory.content.sessions.remove(id);
-        memory.leftovers.remove(id);
-        self.0.changed.notify_one();
+        self.change(|memory| {
+            memory.content.sessions.remove(id);
+            memory.leftovers.remove(id);
+        });
+    }
+
+    /// Notes that StartSession is about to be called with this reason, which no other call has. Returns when that is
+    /// on disk, so that whoever comes after a crash looks for the session.
+    pub(crate) async fn starting(&self, reason: String, record: StartRecord) -> Starting {
+        self.change(|memory| {
+            while memory.content.starts.len() >= MOST_STARTS {
+                let oldest = memory.content.starts.iter().min_by_key(|(_, start)| start.at);
+                let Some(oldest) = oldest.map(|(reason, _)| reason.clone()) else { break };
+                memory.forget_start(&oldest);
+            }
+            memory.content.starts.insert(reason.clone(), record)
+        });
+        let starting = Starting { state: self.clone(), reason: Some(reason) };
+        self.written().await;
+        starting
+    }
+
+    /// Starts whose answer was never seen, by their reasons.
+    pub(crate) fn unseen_starts(&self) -> Vec<(String, StartRecord)> {
+        let memory = self.lock();
+        let recorded = |reason: &String| Some((reason.clone(), memory.content.starts.get(reason)?.clone()));
+        memory.unseen.iter().filter_map(recorded).collect()
+    }
+
+    /// Returns when there is another of these. Cancel-safe.
+    pub(crate) async fn another_unseen_start(&self) {
+        self.0.unanswered.notified().await;
+    }
+
+    /// Notes that nothing is left of a start, or that it cannot be found.
+    pub(crate) fn start_settled(&self, reason: &str) {
+        self.change(|memory| memory.forget_start(reason));
     }
 
     /// Notes that a session is not used any more, but not ended either, if it exists at all.
@@ -156,6 +173,24 @@ impl StateFile {
         }
     }
 
+    /// Returns when everything changed so far is on disk, or was tried to be. However many wait, few writes serve them.
+    pub(crate) async fn written(&self) {
+        let version = self.lock().version;
+        let _turn = self.0.writing.lock().await;
+        if self.lock().written < version {
+            let this = self.clone();
+            drop(tokio::task::spawn_blocking(move || this.write()).await);
+        }
+    }
+
+    fn change<T>(&self, make: impl FnOnce(&mut Memory) -> T) -> T {
+        let mut memory = self.lock();
+        memory.version += 1;
+        let made = make(&mut memory);
+        self.0.changed.notify_one();
+        made
+    }
+
     /// Writes it now: to a new file first, so that a crash leaves the old one or the new one.
     pub(crate) fn write(&self) {
         // The lock is held over the write, so that the file never goes back in time.
@@ -165,6 +200,7 @@ impl StateFile {
             write_private(&fresh, &bytes)?;
             std::fs::rename(&fresh, &self.0.path)
         });
+        memory.written = memory.version;
         let trouble = written.err().map(|error| error.to_string());
         if trouble == memory.unwritten {
             return;
@@ -202,6 +238,50 @@ impl Drop for Leaving {
     }
 }
 
+impl Memory {
+    fn forget_start(&mut self, reason: &str) {
+        self.content.starts.remove(reason);
+        self.unseen.remove(reason);
+    }
+}
+
+/// A call of StartSession that is under way. Dropped without its answer, for whatever reason, it is looked for later.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    state: StateFile,
+    reason: Option<String>,
+}
+
+impl Starting {
+    /// It has made this session.
+    pub(crate) fn opened(mut self, id: &str, record: SessionRecord) {
+        let reason = self.reason.take();
+        self.state.change(|memory| {
+            memory.content.sessions.insert(id.to_owned(), record);
+            reason.inspect(|reason| memory.forget_start(reason))
+        });
+    }
+
+    /// It has made none.
+    pub(crate) fn refused(mut self) {
+        if let Some(reason) = self.reason.take() {
+            self.state.start_settled(&reason);
+        }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(reason) = self.reason.take() {
+            self.state.change(|memory| {
+                let is_known = memory.content.starts.contains_key(&reason);
+                is_known.then(|| memory.unseen.insert(reason))
+            });
+            self.state.0.unanswered.notify_one();
+        }
+    }
+}
+
 /// Whoever writes this file chooses where we send signed calls: only ours counts.
 fn read(path: &Path) -> io::Result<Content> {
     let mut file = match File::open(path) {
@@ -228,106 +308,4 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-    use tunnels_api::ApiError;
-
-    const SOCKET: &str = "/run/a/daemon.sock";
-
-    fn open(folder: &Path) -> Result<StateFile, ClaimError> {
-        StateFile::open(folder, Path::new(SOCKET))
-    }
-
-    fn record() -> SessionRecord {
-        SessionRecord {
-            tunnel: "a".into(),
-            profile: None,
-            region: Some("eu-west-1".into()),
-            ssm_endpoint: Some("http://127.0.0.1:1".into()),
-        }
-    }
-
-    fn ids(state: &StateFile) -> Vec<String> {
-        state.leftovers().into_iter().map(|(id, _)| id).collect()
-    }
-
-    #[tokio::test]
-    async fn remembers_over_a_restart_and_is_private() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("state");
-        let state = open(&folder).unwrap();
-        state.want("a", TargetState::Up);
-        state.session_opened("s-1", record());
-        state.session_opened("s-2", record());
-        state.session_ended("s-1");
-        state.write();
-        drop(state);
-
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&folder), 0o700);
-        assert_eq!(mode(&folder.join("state.json")), 0o600);
-        let state = open(&folder).unwrap();
-        assert_eq!(state.wanted("a"), Some(TargetState::Up));
-        assert_eq!(state.wanted("b"), None);
-        assert_eq!(state.leftovers(), [("s-2".to_owned(), record())]);
-        let scope = record().scope();
-        assert_eq!(scope.region.as_deref(), Some("eu-west-1"));
-        assert_eq!(scope.endpoints.ssm.as_deref(), Some("http://127.0.0.1:1"));
-    }
-
-    #[tokio::test]
-    async fn only_what_nobody_uses_is_left_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = open(folder.path()).unwrap();
-        state.session_opened("s-1", record());
-        state.session_opened("s-2", record());
-        assert!(ids(&state).is_empty(), "both are in use");
-        state.leaving("s-1").stays();
-        drop(state.leaving("s-2"));
-        assert_eq!(ids(&state), ["s-2"]);
-        let leaving = state.leaving("s-1");
-        state.session_ended("s-1");
-        state.session_ended("s-2");
-        drop(leaving);
-        assert!(ids(&state).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_damaged_file_starts_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("state.json"), "{").unwrap();
-        assert!(ids(&open(folder.path()).unwrap()).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_second_daemon_is_refused_and_told_where_the_first_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let _first = open(folder.path()).unwrap();
-        let error = StateFile::open(folder.path(), Path::new("/other/daemon.sock")).unwrap_err();
-        let (pid, shown) = (std::process::id(), folder.path().display());
-        assert_eq!(
-            error.to_string(),
-            format!("a daemon of yours (pid {pid}) already uses {shown}, and listens on {SOCKET}")
-        );
-        let hint = ApiError::from(&error).hint.unwrap();
-        assert_eq!(hint, "set XDG_RUNTIME_DIR as there, or TUNNELS_RUNTIME_DIR=/run/a");
-    }
-
-    #[tokio::test]
-    async fn what_others_can_have_written_is_not_believed() {
-        let folder = tempfile::tempdir().unwrap();
-        let chmod = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        let state = open(folder.path()).unwrap();
-        state.session_opened("s-1", record());
-        state.write();
-        drop(state);
-        chmod(folder.path(), 0o777);
-        assert!(matches!(open(folder.path()), Err(ClaimError::Unsafe { .. })));
-        chmod(folder.path(), 0o700);
-        chmod(&folder.path().join("state.json"), 0o666);
-        assert!(ids(&open(folder.path()).unwrap()).is_empty());
-        chmod(&folder.path().join("state.json"), 0o600);
-        assert_eq!(ids(&open(folder.path()).unwrap()), ["s-1"]);
-    }
-}
+mod tests;

@@ -9,6 +9,9 @@ pub enum AwsError {
     /// Nothing answered: DNS, TCP, TLS or time ran out.
     #[error("AWS cannot be reached: {0}")]
     Unreachable(String),
+    /// The call was sent, or may have been, and no answer came: what it asked for may be done.
+    #[error("AWS did not answer: {0}")]
+    NoAnswer(String),
     /// Something between here and AWS is in the way: a proxy that refuses, a certificate that is not trusted.
     #[error("{message}")]
     Blocked {
@@ -148,6 +151,11 @@ impl AwsError {
             }
             other => other,
         }
+    }
+
+    /// Whether what the call asked for may be done all the same.
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::NoAnswer(_) | Self::Service(_) | Self::Unknown(_))
     }
 
     /// Whether new credentials are what is missing.

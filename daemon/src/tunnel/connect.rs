@@ -9,10 +9,12 @@ use super::Surroundings;
 use super::cause::{About, DownCause, Retry};
 use crate::aws::{AwsConnector, AwsError, SessionGrant, SsmApi, StartSession};
 use crate::chain;
+use crate::clock;
 use crate::config::TunnelConfig;
-use crate::state::{SessionRecord, StateFile};
+use crate::state::{SessionRecord, StartRecord, StateFile};
 use ssm_session::{Connect, ConnectError, KeepAlive, Session, SessionStatus, StreamUrl};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +28,9 @@ const WEBSOCKET: Duration = Duration::from_secs(15);
 const ESTABLISHED: Duration = Duration::from_secs(30);
 /// For one call that ends a session, when nobody wants to wait any more.
 const TERMINATE: Duration = Duration::from_secs(5);
+
+/// So much of a tunnel's name stands in a reason, which may have 256 characters.
+const REASON_NAME: usize = 200;
 
 /// What all attempts of a tunnel need.
 #[derive(Debug)]
@@ -114,12 +119,8 @@ impl Connector {
 
     async fn start_at(self: &Arc<Self>, api: &dyn SsmApi, target: String) -> Result<Live, DownCause> {
         let about = self.about(api).at(&target);
-        let request = request(&self.tunnel, target.clone());
-        let started = self.noting_login(api.start_session(request).await);
-        let grant = started.map_err(|error| about.call_failed(error))?;
+        let grant = self.call_start(api, target.clone()).await.map_err(|error| about.call_failed(error))?;
         let id = grant.session_id.clone();
-        // From here on there is a session to be ended, whatever happens.
-        self.state.session_opened(&id, self.record(api));
         let leaving = self.state.leaving(&id);
         match self.establish(api, &about, grant, target).await {
             Ok(live) => {
@@ -131,6 +132,31 @@ impl Connector {
                 Err(down)
             }
         }
+    }
+
+    /// Calls StartSession. With its answer there is a session to be ended, whatever happens; and where none comes there
+    /// may be one all the same, which is found by its reason.
+    async fn call_start(&self, api: &dyn SsmApi, target: String) -> Result<SessionGrant, AwsError> {
+        let record = self.record(api);
+        let mut request = request(&self.tunnel, target.clone());
+        // A reason of the user's goes out as it is written, and others may give the same: then the idle timeout ends
+        // what nobody knows of.
+        let starting = if request.reason.is_none() {
+            let reason = unique_reason(&self.tunnel.name);
+            request.reason = Some(reason.clone());
+            let start = StartRecord { session: record.clone(), target, at: clock::timestamp() };
+            Some(self.state.starting(reason, start).await)
+        } else {
+            None
+        };
+        let started = self.noting_login(api.start_session(request).await);
+        match (&started, starting) {
+            (Ok(grant), Some(starting)) => starting.opened(&grant.session_id, record),
+            (Ok(grant), None) => self.state.session_opened(&grant.session_id, record),
+            (Err(error), Some(starting)) if !error.may_be_done() => starting.refused(),
+            (Err(_), _) => {}
+        }
+        started
     }
 
     async fn establish(
@@ -229,6 +255,7 @@ impl Connector {
             profile: self.tunnel.scope.profile_in_force(),
             region: Some(api.region()),
             ssm_endpoint: api.endpoint(),
+            sts_endpoint: self.tunnel.scope.endpoints.sts.clone(),
         }
     }
 
@@ -333,6 +360,14 @@ fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
         parameters.insert("host".to_owned(), list(host));
     }
     StartSession { target, document: tunnel.document_name().to_owned(), parameters, reason: tunnel.reason.clone() }
+}
+
+/// What no other call gives as its reason: it tells our session from all others, and an administrator whose it is.
+fn unique_reason(tunnel: &str) -> String {
+    // The standard library's hash keys are random, 128 bits of them.
+    let keys = RandomState::new();
+    let tunnel: String = tunnel.chars().take(REASON_NAME).collect();
+    format!("tunnels {tunnel} {:016x}{:016x}", keys.hash_one(0), keys.hash_one(1))
 }
 
 /// Waits until data may flow. A websocket lost before that is not worth resuming.

@@ -3,6 +3,7 @@
 mod black_hole;
 mod broken;
 mod churn;
+mod crash;
 mod credentials;
 mod cuts;
 mod dead_worker;

@@ -57,8 +57,10 @@ impl About {
         let text = error.to_string();
         let (target, region) = (&self.target, self.in_the_region());
         match error {
-            AwsError::Unreachable(_) => DownCause::new(CauseKind::Network, Retry::Unreachable, text)
-                .with_next("check the network, VPN, proxy variables and AWS_ENDPOINT_URL*"),
+            AwsError::Unreachable(_) | AwsError::NoAnswer(_) => {
+                DownCause::new(CauseKind::Network, Retry::Unreachable, text)
+                    .with_next("check the network, VPN, proxy variables and AWS_ENDPOINT_URL*")
+            }
             AwsError::Blocked { by, next, lasting, .. } => {
                 let kind = match by {
                     Obstacle::Proxy => CauseKind::Proxy,

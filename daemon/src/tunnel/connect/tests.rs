@@ -109,6 +109,7 @@ async fn a_session_that_cannot_be_terminated_is_left_over_with_where_it_lives() 
         profile: Some("dev".into()),
         region: Some("eu-west-1".into()),
         ssm_endpoint: Some("http://127.0.0.1:1".into()),
+        sts_endpoint: None,
     };
     assert_eq!(connector.state.leftovers(), [("s-1".to_owned(), record)]);
 }

@@ -4,6 +4,7 @@
 //! `data:` is the JSON of the value. A stream starts with a [`DaemonEvent::Snapshot`].
 
 use crate::status::TunnelStatus;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One piece of news.
@@ -41,6 +42,19 @@ pub enum DaemonEvent {
         /// The whole report, as `tunnels config check` prints it.
         report: String,
     },
+    /// Credentials run out within half an hour unless somebody renews them; told once for each such time.
+    CredentialsExpire {
+        /// Whose; absent for those of the environment or of the default profile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
+        /// When.
+        at: Timestamp,
+        /// The command that renews them, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        renew: Option<String>,
+        /// The tunnels that need them, by name.
+        tunnels: Vec<String>,
+    },
     /// The daemon is going down; nothing follows.
     Stopping,
     /// An event that this version does not know.
@@ -57,6 +71,7 @@ impl DaemonEvent {
             Self::TunnelRemoved { .. } => "tunnel-removed",
             Self::ConfigReloaded => "config-reloaded",
             Self::ConfigRejected { .. } => "config-rejected",
+            Self::CredentialsExpire { .. } => "credentials-expire",
             Self::Stopping => "stopping",
             Self::Unknown => "unknown",
         }

@@ -3,7 +3,7 @@
 //! Owns the words of the states and the shape of one entry of `tunnels ls --json`. It holds no
 //! rules about which state follows which: those are the daemon's lifecycle.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -324,7 +324,24 @@ pub struct TunnelStatus {
     /// When the next try is due, while waiting for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
+    /// When the credentials run out that calls need, unless somebody renews them; absent where they are renewed
+    /// without anybody's doing, and where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_expire: Option<Timestamp>,
+    /// The command that renews them, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_renew: Option<String>,
 }
+
+impl TunnelStatus {
+    /// When credentials run out so soon that people are to be warned, or have run out: within 30 minutes.
+    pub fn credentials_expire_soon(&self, now: Timestamp) -> Option<Timestamp> {
+        self.credentials_expire.filter(|at| at.duration_since(now) <= CREDENTIALS_WARNING)
+    }
+}
+
+/// So long before credentials run out people are warned: time to finish something and log in.
+const CREDENTIALS_WARNING: SignedDuration = SignedDuration::from_mins(30);
 
 fn yes() -> bool {
     true

@@ -35,6 +35,17 @@ fn status() -> TunnelStatus {
         rtt_ms: Some(12.5),
         since: "2026-11-21T06:00:00Z".parse().unwrap(),
         retry_at: Some("2026-11-21T06:00:05Z".parse().unwrap()),
+        credentials_expire: Some("2026-11-21T14:00:00Z".parse().unwrap()),
+        credentials_renew: Some("aws sso login --profile dev".into()),
+    }
+}
+
+#[test]
+fn credentials_are_worth_a_warning_half_an_hour_before_they_run_out() {
+    let (tunnel, at) = (status(), |time: &str| time.parse().unwrap());
+    assert_eq!(tunnel.credentials_expire_soon(at("2026-11-21T13:29:59Z")), None);
+    for now in ["2026-11-21T13:30:00Z", "2026-11-21T15:00:00Z"] {
+        assert_eq!(tunnel.credentials_expire_soon(at(now)), tunnel.credentials_expire, "{now}");
     }
 }
 
@@ -69,6 +80,8 @@ fn ls() {
         "rtt_ms": 12.5,
         "since": "2026-11-21T06:00:00Z",
         "retry_at": "2026-11-21T06:00:05Z",
+        "credentials_expire": "2026-11-21T14:00:00Z",
+        "credentials_renew": "aws sso login --profile dev",
     }]});
     let tunnels = Tunnels { tunnels: vec![status()], config_error: None };
     assert_eq!(serde_json::to_value(&tunnels).unwrap(), full);
@@ -84,10 +97,14 @@ fn what_is_not_known_is_left_out() {
         region: None,
         rtt_ms: None,
         retry_at: None,
+        credentials_expire: None,
+        credentials_renew: None,
         ..status()
     };
     let value = serde_json::to_value(&bare).unwrap();
-    for absent in ["cause", "target", "profile", "region", "rtt_ms", "retry_at"] {
+    let optional =
+        ["cause", "target", "profile", "region", "rtt_ms", "retry_at", "credentials_expire", "credentials_renew"];
+    for absent in optional {
         assert!(value.get(absent).is_none(), "{absent}");
     }
     assert_eq!(serde_json::from_value::<TunnelStatus>(value).unwrap(), bare);
@@ -116,6 +133,12 @@ fn events_name_themselves() {
         DaemonEvent::TunnelRemoved { name: "orders-db".into() },
         DaemonEvent::ConfigReloaded,
         DaemonEvent::ConfigRejected { report: "config.toml:3:1".into() },
+        DaemonEvent::CredentialsExpire {
+            profile: Some("dev".into()),
+            at: "2026-11-21T14:00:00Z".parse().unwrap(),
+            renew: Some("aws sso login --profile dev".into()),
+            tunnels: vec!["orders-db".into()],
+        },
         DaemonEvent::Stopping,
     ];
     for event in events {

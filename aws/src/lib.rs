@@ -124,12 +124,12 @@ impl SdkConnector {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn find_expiry(&self, scope: &AwsScope, now: SystemTime) -> Option<Expiry> {
-        if scope.profile.is_none() && credentials::has_keys() {
+    async fn find_expiry(&self, named: Option<&str>, now: SystemTime) -> Option<Expiry> {
+        if named.is_none() && credentials::has_keys() {
             let at = expiry::time(&std::env::var(KEYS_EXPIRE).ok()?)?;
             return Some(Expiry { at, renew: None });
         }
-        let profile = Profile::load(scope.profile.as_deref()).await.ok()?;
+        let profile = Profile::load(named).await.ok()?;
         let renewal = profile.renewal();
         let renew = renewal.as_ref().map(|renewal| renewal.command().to_owned());
         let at = match renewal {
@@ -139,7 +139,7 @@ impl SdkConnector {
                 if end.is_renewed && end.at > now + MARGIN {
                     return None;
                 }
-                if end.is_renewed && self.renewed(scope).await.is_some() {
+                if end.is_renewed && self.renewed(named).await.is_some() {
                     // The provider writes what it got to the same file.
                     sso_token_end(&file, now).await.map(|end| end.at).filter(|at| *at <= now + MARGIN)?
                 } else {
@@ -152,8 +152,8 @@ impl SdkConnector {
             None if profile.is_by_process() => {
                 let ends = |at: &SystemTime| *at <= now + MARGIN;
                 // What has not been asked for yet, or lasts, needs no care; a program is asked again before.
-                self.last_fetched(scope).await.filter(ends)?;
-                self.renewed(scope).await.filter(ends)?
+                self.last_fetched(named).await.filter(ends)?;
+                self.renewed(named).await.filter(ends)?
             }
             Some(Renewal::Login { .. }) | None => return None,
         };
@@ -161,18 +161,18 @@ impl SdkConnector {
     }
 
     /// When what was fetched last for the profile runs out.
-    async fn last_fetched(&self, scope: &AwsScope) -> Option<SystemTime> {
+    async fn last_fetched(&self, named: Option<&str>) -> Option<SystemTime> {
         let mut last = None;
-        for credentials in self.credentials.of_profile(scope.profile.as_deref()) {
+        for credentials in self.credentials.of_profile(named) {
             last = last.max(credentials.expiry().await);
         }
         last
     }
 
     /// Fetches anew what was fetched before for the profile, and says when that runs out.
-    async fn renewed(&self, scope: &AwsScope) -> Option<SystemTime> {
+    async fn renewed(&self, named: Option<&str>) -> Option<SystemTime> {
         let mut last = None;
-        for credentials in self.credentials.of_profile(scope.profile.as_deref()) {
+        for credentials in self.credentials.of_profile(named) {
             if credentials.expiry().await.is_some() {
                 last = last.max(credentials.renew().await.ok().and_then(|renewed| renewed.expiry()));
             }
@@ -235,7 +235,7 @@ impl AwsConnector for SdkConnector {
         self.credentials.files_changed();
     }
 
-    fn expiry<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Option<Expiry>> {
-        Box::pin(self.find_expiry(scope, SystemTime::now()))
+    fn expiry<'a>(&'a self, profile: Option<&'a str>) -> BoxFuture<'a, Option<Expiry>> {
+        Box::pin(self.find_expiry(profile, SystemTime::now()))
     }
 }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::{Config, ConfigErrors};
 use crate::config_source::{ConfigSource, Loaded};
 use crate::disturbance;
+use crate::expiry;
 use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply, Reply};
 use crate::ipc::Instance;
 use crate::leftovers;
@@ -157,6 +158,7 @@ impl Daemon {
         let mut asked: Vec<ReloadReply> = Vec::new();
         // Before anybody asks for credentials.
         let logins = Logins::watch(Arc::clone(&around.aws), around.nudges.clone());
+        let expiring = expiry::keep_watched(Arc::clone(&around.aws), board.clone(), around.nudges.clone());
         // Before anybody is served: the first to ask is to see every tunnel.
         let mut supervisor = Supervisor::new(config, around);
         // All of these end with this future, however it ends.
@@ -167,6 +169,7 @@ impl Daemon {
         };
         let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
         let _watcher = AbortOnDropHandle::new(tokio::spawn(watching));
+        let _expiring = AbortOnDropHandle::new(tokio::spawn(expiring));
         let _logins = AbortOnDropHandle::new(tokio::spawn(logins.keep_told()));
 
         let mut sample = interval(SAMPLE);

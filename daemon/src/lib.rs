@@ -22,6 +22,7 @@ mod config_source;
 mod connections;
 mod daemon;
 mod disturbance;
+mod expiry;
 mod handle;
 mod history;
 mod ipc;

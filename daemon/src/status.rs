@@ -6,12 +6,13 @@
 
 use crate::connections::Connections;
 use crate::history::{Change, History};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
-use tunnels_api::{DaemonEvent, Timestamp, TunnelStatus};
+use tunnels_api::{DaemonEvent, TargetState, Timestamp, TunnelStatus};
 
 /// How many events a slow subscriber may lag behind. One that lags more gets a new snapshot instead,
 /// so the number only bounds memory: 1 000 tunnels that all change state once still fit.
@@ -92,6 +93,16 @@ pub struct Subscription {
     pub events: broadcast::Receiver<DaemonEvent>,
 }
 
+/// When the credentials of a profile run out, and the command that renews them, where known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownExpiry {
+    pub(crate) at: Timestamp,
+    pub(crate) renew: Option<String>,
+}
+
+/// What was found out of the profiles in use, by the name that the configuration gives.
+pub(crate) type Expiries = BTreeMap<Option<String>, KnownExpiry>;
+
 /// How the configuration in force came to be.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigState {
@@ -138,6 +149,8 @@ struct Entry {
     status: TunnelStatus,
     history: History,
     gauges: Arc<Gauges>,
+    /// Of the credentials that its calls need.
+    expiry: Option<KnownExpiry>,
     /// Byte counters at the last sample, for the rates.
     sampled: (u64, u64, Instant),
 }
@@ -146,6 +159,10 @@ impl Entry {
     fn live(&self) -> TunnelStatus {
         let mut status = self.status.clone();
         self.gauges.fill(&mut status);
+        if let Some(expiry) = self.expiry.as_ref().filter(|_| status.wanted == TargetState::Up) {
+            status.credentials_expire = Some(expiry.at);
+            status.credentials_renew.clone_from(&expiry.renew);
+        }
         status
     }
 
@@ -209,7 +226,7 @@ impl StatusBoard {
         let mut board = self.lock();
         let slot = Slot(board.next_slot);
         board.next_slot += 1;
-        let entry = Entry { slot, status, history: History::default(), gauges, sampled: (0, 0, now) };
+        let entry = Entry { slot, status, history: History::default(), gauges, expiry: None, sampled: (0, 0, now) };
         self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         board.entries.push(entry);
         slot
@@ -265,6 +282,26 @@ impl StatusBoard {
         board.config.error = Some(report.clone());
         self.send(DaemonEvent::ConfigRejected { report });
         true
+    }
+
+    /// The profiles of the tunnels that are wanted up, with the names of these; none is the environment's.
+    pub(crate) fn profiles_in_use(&self) -> BTreeMap<Option<String>, Vec<String>> {
+        let mut profiles: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for entry in self.lock().entries.iter().filter(|entry| entry.status.wanted == TargetState::Up) {
+            profiles.entry(entry.status.profile.clone()).or_default().push(entry.status.name.clone());
+        }
+        profiles
+    }
+
+    /// Takes over when credentials run out.
+    pub(crate) fn expiries_found(&self, known: &Expiries) {
+        for entry in &mut self.lock().entries {
+            let found = known.get(&entry.status.profile).cloned();
+            if entry.expiry != found {
+                entry.expiry = found;
+                self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
+            }
+        }
     }
 
     /// Tells every subscriber something that is not about one tunnel.

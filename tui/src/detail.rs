@@ -19,7 +19,7 @@ pub fn render(tunnel: &TunnelStatus, now: &Zoned, look: Look) -> String {
     page.text.push_str(&look.paint(style::of_name(tunnel), &text::clean(&tunnel.name)));
     page.text.push('\n');
     state(&mut page, tunnel, now);
-    way(&mut page, tunnel);
+    way(&mut page, tunnel, now);
     traffic(&mut page, tunnel);
     page.text
 }
@@ -67,6 +67,12 @@ fn state(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
     if let Some(warning) = notes::exposure(tunnel) {
         page.styled("warning", &warning, RED);
     }
+    if let Some(warning) = notes::expiry(tunnel, now.timestamp()) {
+        page.styled("warning", &warning, RED);
+        if let Some(command) = &tunnel.credentials_renew {
+            page.styled("next", &format!("run `{command}`"), BOLD);
+        }
+    }
     if let Some(cause) = &tunnel.cause {
         page.line("cause", &cause.text);
         if let Some(next) = &cause.next {
@@ -84,12 +90,15 @@ fn state(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
 /// The day is said where it is not today.
 fn since(then: Timestamp, now: &Zoned) -> String {
     let at = then.to_zoned(now.time_zone().clone());
-    let format = if at.date() == now.date() { "%H:%M:%S" } else { "%F %H:%M:%S" };
-    format!("{}, {} ago", at.strftime(format), units::ago(then, now.timestamp()))
+    format!("{}, {} ago", at.strftime(day_format(&at, now)), units::ago(then, now.timestamp()))
+}
+
+fn day_format(at: &Zoned, now: &Zoned) -> &'static str {
+    if at.date() == now.date() { "%H:%M:%S" } else { "%F %H:%M:%S" }
 }
 
 /// From the local address to the remote.
-fn way(page: &mut Page, tunnel: &TunnelStatus) {
+fn way(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
     page.section();
     page.styled("local", &tunnel.local, style::of_local(tunnel));
     if let Some(example) = example(tunnel) {
@@ -101,6 +110,10 @@ fn way(page: &mut Page, tunnel: &TunnelStatus) {
         if let Some(value) = value {
             page.line(label, value);
         }
+    }
+    if let Some(at) = tunnel.credentials_expire {
+        let at = at.to_zoned(now.time_zone().clone());
+        page.line("credentials", &format!("until {}", at.strftime(day_format(&at, now))));
     }
     if !tunnel.groups.is_empty() {
         let groups: Vec<String> = tunnel.groups.iter().map(|group| format!("@{group}")).collect();

@@ -39,6 +39,8 @@ pub(crate) fn status(name: &str, state: TunnelState) -> TunnelStatus {
         rtt_ms: Some(1.25),
         since: "2026-11-21T06:00:00Z".parse().unwrap(),
         retry_at: None,
+        credentials_expire: None,
+        credentials_renew: None,
     }
 }
 

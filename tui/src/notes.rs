@@ -1,11 +1,12 @@
 //! What is said below a list: why tunnels are not what they should be and what to do, who else can reach
-//! them, and that the configuration is not the one in the file.
+//! them, whose credentials run out soon, and that the configuration is not the one in the file.
 //!
 //! Pure. Each note is a paragraph; tunnels with the same trouble share one, so that a login that has
 //! expired is said once, not once for each of thirty tunnels.
 
 use crate::style::{BOLD, Look, RED};
 use crate::text;
+use crate::units;
 use crate::words;
 use anstyle::Style;
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ const MOST_TEXTS: usize = 3;
 /// All paragraphs for these tunnels, each as its lines; what is worst comes first.
 pub fn of(tunnels: &[TunnelStatus], config_error: Option<&str>, now: Timestamp, look: Look, retry: Retry) -> Vec<Note> {
     let mut notes: Vec<Note> = groups(tunnels).iter().map(|group| group.note(now, look, retry)).collect();
+    notes.extend(expiring(tunnels, now, look));
     notes.extend(exposed(tunnels, look));
     notes.extend(config_error.map(|report| rejected(report, look)));
     notes
@@ -39,6 +41,20 @@ pub enum Retry {
 /// Who else can reach a tunnel's port, if that is more than this machine.
 pub fn exposure(tunnel: &TunnelStatus) -> Option<String> {
     tunnel.exposed.then(|| format!("other machines can reach {}", text::clean(&tunnel.local)))
+}
+
+/// That a tunnel's credentials run out soon, or have.
+pub fn expiry(tunnel: &TunnelStatus, now: Timestamp) -> Option<String> {
+    let at = tunnel.credentials_expire_soon(now)?;
+    let whose = tunnel.profile.as_ref().map_or_else(
+        || "the AWS credentials".to_owned(),
+        |profile| format!("the credentials of profile `{}`", text::clean(profile)),
+    );
+    Some(if at <= now {
+        format!("{whose} have run out; what is open goes on")
+    } else {
+        format!("{whose} run out in {}", units::until(at, now))
+    })
 }
 
 /// Tunnels with one kind of trouble and one way out.
@@ -115,6 +131,26 @@ fn subject(tunnels: &[&TunnelStatus]) -> String {
         [name] => format!("{name}:"),
         names => format!("{} tunnels ({}):", names.len(), text::names(names, MOST_NAMES)),
     }
+}
+
+/// One for each login. A tunnel that waits for it already has a note of its own.
+fn expiring(tunnels: &[TunnelStatus], now: Timestamp, look: Look) -> Vec<Note> {
+    let mut said: Vec<(String, Option<&String>)> = Vec::new();
+    for tunnel in tunnels.iter().filter(|tunnel| tunnel.state != TunnelState::NeedsLogin) {
+        let Some(expiry) = expiry(tunnel, now) else { continue };
+        let next = tunnel.credentials_renew.as_ref();
+        if !said.contains(&(expiry.clone(), next)) {
+            said.push((expiry, next));
+        }
+    }
+    let note = |(expiry, next): (String, Option<&String>)| {
+        let mut note = paragraph("warning:", RED, &expiry, look);
+        if let Some(command) = next {
+            note.extend(paragraph("  next:", BOLD, &format!("run `{}`", text::clean(command)), look));
+        }
+        note
+    };
+    said.into_iter().map(note).collect()
 }
 
 fn exposed(tunnels: &[TunnelStatus], look: Look) -> Option<Note> {

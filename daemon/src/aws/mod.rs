@@ -197,10 +197,10 @@ pub trait AwsConnector: Send + Sync + fmt::Debug {
     /// that nobody who has credentials notices.
     fn credential_files_changed(&self) {}
 
-    /// When the credentials of a scope run out unless the user does something, as far as that is known. Those that
-    /// are renewed without anybody's doing have no such time, until their renewal fails.
-    fn expiry<'a>(&'a self, scope: &'a AwsScope) -> BoxFuture<'a, Option<Expiry>> {
-        let _ = scope;
+    /// When the credentials of a profile, or of the environment, run out unless the user does something, as far as
+    /// that is known. Those that are renewed without anybody's doing have no such time, until their renewal fails.
+    fn expiry<'a>(&'a self, profile: Option<&'a str>) -> BoxFuture<'a, Option<Expiry>> {
+        let _ = profile;
         Box::pin(async { None })
     }
 }

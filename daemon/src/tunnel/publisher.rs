@@ -133,5 +133,7 @@ fn configured(config: &TunnelConfig) -> TunnelStatus {
         rtt_ms: None,
         since: clock::timestamp(),
         retry_at: None,
+        credentials_expire: None,
+        credentials_renew: None,
     }
 }

@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Shutdown;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use tunnels_tests::{NODE, SimOptions, TestDaemon, TestRemote, TestSim, echo_once, hold_open};
+use tunnels_tests::{NODE, SimOptions, TestDaemon, TestRemote, TestSim, echo_once, hold_open, wait_until};
 
+const DEADLINE: Duration = Duration::from_mins(2);
 const OTHER_NODE: &str = "i-0fedcba9876543210";
 
 /// `~/.aws/config` of somebody who has keys, and assumes roles with and without a code.
@@ -217,4 +219,81 @@ fn a_hundred_tunnels_fetch_once() {
     let asked = fs::read_to_string(user.home().join("asked")).unwrap();
     let counts = (sim.calls("GetRoleCredentials"), sim.calls("AssumeRole"), asked.lines().count());
     assert_eq!(counts, (1, 1, 1), "the portal, STS and the program, for {TUNNELS} tunnels on {NODE}");
+}
+
+/// So many minutes from now, as AWS's programs write it.
+fn in_minutes(minutes: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 60 * minutes;
+    let date = Command::new("date").args(["-u", "-d", &format!("@{now}"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
+    String::from_utf8(date.expect("date runs").stdout).expect("a date").trim().to_owned()
+}
+
+#[test]
+fn what_runs_out_is_warned_of_in_every_view_and_once_in_the_log() {
+    let (remote, sim) = (TestRemote::start(), strict());
+    let address = remote.address().to_string();
+    let mut user = user(&sim, &["work"])
+        .with_home_file(TOKEN_FILE, &token(&in_minutes(600), ""))
+        .tunnel_with("files", &address, &profile("work"))
+        .tunnel_with("other", &address, &profile("keys"));
+    user.start();
+    user.run(&["up", "--wait"]).expect_success();
+    let expiry = |tunnel: &str| user.status(tunnel)["credentials_expire"].clone();
+    wait_until("the end of the login to be known", DEADLINE, || expiry("files").is_string().then_some(()));
+    assert!(expiry("other").is_null(), "keys do not run out");
+    assert!(!user.run(&["ls"]).stderr.contains("warning") && !user.run(&["ls"]).stdout.contains("warning"));
+
+    let log = user.events();
+    let soon = in_minutes(20);
+    replace(&user, TOKEN_FILE, &token(&soon, ""));
+    wait_until("the nearer end to be known", DEADLINE, || (expiry("files") == soon.as_str()).then_some(()));
+    for arguments in [&["ls"][..], &["status", "files"]] {
+        let shown = user.run(arguments).expect_success();
+        let shown = format!("{}{}", shown.stdout, shown.stderr);
+        assert!(shown.contains("warning") && shown.contains("the credentials of profile `work` run out in"), "{shown}");
+        assert!(shown.contains("run `aws sso login --profile work`"), "{shown}");
+    }
+    let event =
+        wait_until("the event", DEADLINE, || log.all().into_iter().find(|event| event["type"] == "credentials-expire"));
+    assert_eq!((&event["profile"], &event["tunnels"]), (&json!("work"), &json!(["files"])), "{event}");
+    // As a new token of the same end does not, a look does not warn again.
+    replace(&user, TOKEN_FILE, &token(&soon, " "));
+    replace(&user, TOKEN_FILE, &token(FAR_AWAY, ""));
+    wait_until("the login to be seen", DEADLINE, || (expiry("files") == FAR_AWAY).then_some(()));
+    assert_eq!(log.all().iter().filter(|event| event["type"] == "credentials-expire").count(), 1);
+    let said = user.process().output();
+    assert_eq!(said.matches("the credentials of profile `work` run out at").count(), 1, "{said}");
+}
+
+#[test]
+fn a_program_s_credentials_are_renewed_before_they_run_out_and_warned_of_only_if_that_fails() {
+    let (remote, sim) = (TestRemote::start(), strict());
+    let keys = |minutes| {
+        format!(
+            "#!/bin/sh\necho asked >> ~/asked\n\
+             echo '{{\"Version\":1,\"AccessKeyId\":\"SIMULATED\",\"SecretAccessKey\":\"simulated\",\"Expiration\":\"{}\"}}'\n",
+            in_minutes(minutes)
+        )
+    };
+    let mut user = user(&sim, &[]).with_home_file("keys.sh", &keys(3)).tunnel_with(
+        "files",
+        &remote.address().to_string(),
+        &profile("vault"),
+    );
+    user.write_aws_config(&format!("{ROLES}[profile vault]\ncredential_process = {}/keys.sh\n", user.home().display()));
+    user.start();
+    user.run(&["up", "--wait"]).expect_success();
+    wait_until("the end to be known", DEADLINE, || {
+        user.status("files")["credentials_expire"].is_string().then_some(())
+    });
+    assert!(user.run(&["ls"]).stdout.contains("the credentials of profile `vault` run out in"));
+
+    // It gives some that last: nobody has to do anything.
+    let user = user.with_home_file("keys.sh", &keys(60));
+    wait_until("the renewal", DEADLINE, || user.status("files")["credentials_expire"].is_null().then_some(()));
+    let asked = || fs::read_to_string(user.home().join("asked")).unwrap().lines().count();
+    let before = asked();
+    user.run(&["restart", "files"]).expect_success();
+    user.run(&["wait", "files"]).expect_success();
+    assert_eq!(asked(), before, "what was renewed is used");
 }

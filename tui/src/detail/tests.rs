@@ -95,3 +95,22 @@ fn the_day_is_said_where_it_is_not_today() {
     let old = "2026-11-20T22:59:00Z".parse().unwrap();
     assert_eq!(since(old, &now()), "2026-11-20 23:59:00, 7h 4m ago");
 }
+
+#[test]
+fn credentials_are_shown_and_warned_of_when_they_run_out_soon() {
+    let lasting = |minutes| TunnelStatus {
+        profile: Some("dev".into()),
+        credentials_expire: Some(fixture::now() + jiff::SignedDuration::from_mins(minutes)),
+        credentials_renew: Some("aws sso login --profile dev".into()),
+        ..status("a", TunnelState::Ready)
+    };
+    let text = render(&lasting(60), &now(), Look::default());
+    assert!(text.contains("  credentials until 08:03:05\n") && !text.contains("warning"), "{text}");
+    let text = render(&lasting(20), &now(), Look::default());
+    for line in [
+        "  warning     the credentials of profile `dev` run out in 20m\n",
+        "  next        run `aws sso login --profile dev`\n",
+    ] {
+        assert!(text.contains(line), "`{line}` is missing in\n{text}");
+    }
+}

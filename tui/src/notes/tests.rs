@@ -118,3 +118,31 @@ fn only_the_heading_has_a_style() {
     ];
     assert_eq!(note, [expected]);
 }
+
+#[test]
+fn credentials_that_run_out_soon_are_said_once_for_each_login() {
+    let expiring = |name: &str, profile: Option<&str>, seconds: i64| TunnelStatus {
+        profile: profile.map(str::to_owned),
+        credentials_expire: Some(now() + jiff::SignedDuration::from_secs(seconds)),
+        credentials_renew: profile.map(|profile| format!("aws sso login --profile {profile}")),
+        ..status(name, TunnelState::Ready)
+    };
+    let waiting = TunnelStatus { state: TunnelState::NeedsLogin, cause: None, ..expiring("waits", Some("over"), -5) };
+    let tunnels = [
+        expiring("a", Some("dev"), 750),
+        expiring("b", Some("dev"), 750),
+        expiring("c", Some("prod"), -5),
+        expiring("d", None, 60),
+        expiring("later", Some("far"), 7200),
+        waiting,
+    ];
+    let expected = "\
+warning: the credentials of profile `dev` run out in 12m 30s
+  next: run `aws sso login --profile dev`
+
+warning: the credentials of profile `prod` have run out; what is open goes on
+  next: run `aws sso login --profile prod`
+
+warning: the AWS credentials run out in 1m";
+    assert_eq!(told(&tunnels, Retry::Said), expected);
+}

@@ -51,6 +51,8 @@ fn status(name: &str, state: TunnelState) -> TunnelStatus {
         rtt_ms: None,
         since: Timestamp::UNIX_EPOCH,
         retry_at: None,
+        credentials_expire: None,
+        credentials_renew: None,
     }
 }
 

@@ -165,9 +165,16 @@ impl SharedCredentials {
         state.kept = state.kept.take().filter(|kept| kept.credentials.access_key_id() != access_key);
     }
 
-    /// Asks for new ones, whether or not there are some that last.
-    pub(crate) async fn renew(&self) -> Result<Credentials, SharedError> {
-        self.ask(&mut *self.state.lock().await).await
+    /// Asks for new ones though there are some that last, and says when those run out that there are then. Who has
+    /// just refused is not asked: it may be a program that asks its user.
+    pub(crate) async fn renew(&self) -> Option<SystemTime> {
+        let mut state = self.state.lock().await;
+        let edition = self.edition.now();
+        let is_late = |refused: &Refused| refused.edition != edition || refused.at.elapsed() >= MARGIN;
+        if state.refused.as_ref().is_none_or(is_late) {
+            drop(self.ask(&mut state).await);
+        }
+        state.kept.as_ref()?.credentials.expiry()
     }
 
     async fn ask(&self, state: &mut State) -> Result<Credentials, SharedError> {

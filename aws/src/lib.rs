@@ -139,7 +139,7 @@ impl SdkConnector {
                 if end.is_renewed && end.at > now + MARGIN {
                     return None;
                 }
-                if end.is_renewed && self.renewed(named).await.is_some() {
+                if end.is_renewed && end.at > now && self.renewed(named).await.is_some() {
                     // The provider writes what it got to the same file.
                     sso_token_end(&file, now).await.map(|end| end.at).filter(|at| *at <= now + MARGIN)?
                 } else {
@@ -150,10 +150,10 @@ impl SdkConnector {
                 expiry::cached_credentials(&files::assumed_role(&arguments)?, now).await?.expiry()?
             }
             None if profile.is_by_process() => {
-                let ends = |at: &SystemTime| *at <= now + MARGIN;
-                // What has not been asked for yet, or lasts, needs no care; a program is asked again before.
-                self.last_fetched(named).await.filter(ends)?;
-                self.renewed(named).await.filter(ends)?
+                // What has not been asked for yet, or lasts, needs no care.
+                let at = self.last_fetched(named).await.filter(|at| *at <= now + MARGIN)?;
+                // Not after the end: what then needs a call asks for itself.
+                if at > now { self.renewed(named).await.filter(|at| *at <= now + MARGIN)? } else { at }
             }
             Some(Renewal::Login { .. }) | None => return None,
         };
@@ -174,7 +174,7 @@ impl SdkConnector {
         let mut last = None;
         for credentials in self.credentials.of_profile(named) {
             if credentials.expiry().await.is_some() {
-                last = last.max(credentials.renew().await.ok().and_then(|renewed| renewed.expiry()));
+                last = last.max(credentials.renew().await);
             }
         }
         last

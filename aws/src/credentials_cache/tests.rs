@@ -126,3 +126,20 @@ async fn a_provider_that_never_answers_is_given_up() {
     let SharedError(error) = never.shared(&Edition::default()).0.get().await.unwrap_err();
     assert!(matches!(*error, CredentialsError::ProviderTimedOut(_)), "{error:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_lasts_is_renewed_when_asked_for_and_a_refusal_rests() {
+    let (shared, asked) = Provider::giving(Some(Duration::from_mins(3))).shared(&Edition::default());
+    for _ in 0..2 {
+        shared.renew().await.expect("an end");
+    }
+    assert_eq!(asked.load(Relaxed), 2);
+    let edition = Edition::default();
+    let (shared, asked) = Provider::refusing().shared(&edition);
+    for expected in [1, 1] {
+        assert_eq!((shared.renew().await, asked.load(Relaxed)), (None, expected));
+    }
+    edition.next();
+    shared.renew().await;
+    assert_eq!(asked.load(Relaxed), 2, "somebody may have logged in");
+}

@@ -1,5 +1,6 @@
 //! End to end: the real program against the simulated AWS side, with real TCP on both ends.
 
+mod asleep;
 mod black_hole;
 mod broken;
 mod churn;

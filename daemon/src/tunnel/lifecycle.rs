@@ -299,11 +299,13 @@ impl Lifecycle {
         let spread = match (nudge, self.phase) {
             (Nudge::Reached(_), Phase::StartWait | Phase::ResumeWait) => REACHED_SPREAD,
             (Nudge::Network | Nudge::Woke, Phase::StartWait | Phase::ResumeWait)
-            | (Nudge::Login | Nudge::Network | Nudge::Woke, Phase::StartLogin | Phase::ResumeLogin) => NUDGED_SPREAD,
+            | (Nudge::Login | Nudge::Network | Nudge::Woke, Phase::StartLogin | Phase::ResumeLogin)
+            // What was wrong may have been in these files: no such profile, no region, a role that may not.
+            | (Nudge::Login, Phase::Failed) => NUDGED_SPREAD,
             _ => return,
         };
         let soon = now + self.backoff.within(spread);
-        self.retry_at = self.retry_at.map(|at| at.min(soon));
+        self.retry_at = Some(self.retry_at.map_or(soon, |at| at.min(soon)));
     }
 
     /// A deadline of [`Self::poll_timeout`] has passed.
@@ -327,7 +329,7 @@ impl Lifecycle {
             let state = self.state();
             match self.phase {
                 Phase::PortTaken => self.bind(),
-                Phase::StartWait | Phase::StartLogin => self.start(),
+                Phase::StartWait | Phase::StartLogin | Phase::Failed => self.start(),
                 Phase::ResumeWait | Phase::ResumeLogin => self.resume(),
                 Phase::Degraded => self.look_again(now),
                 _ => {}

@@ -10,11 +10,11 @@ fn waiting(phase: Phase, now: Instant) -> Lifecycle {
 
 #[test]
 fn who_waits_tries_within_its_own_moment() {
-    use Phase::{ResumeLogin, ResumeWait, StartLogin, StartWait};
+    use Phase::{Failed, ResumeLogin, ResumeWait, StartLogin, StartWait};
     let now = Instant::now();
     let reached = Nudge::Reached(super::super::super::nudge::Endpoint::of(&crate::aws::AwsScope::default()));
     let cases: [(&Nudge, &[Phase], Duration); 4] = [
-        (&Nudge::Login, &[StartLogin, ResumeLogin], NUDGED_SPREAD),
+        (&Nudge::Login, &[StartLogin, ResumeLogin, Failed], NUDGED_SPREAD),
         (&reached, &[StartWait, ResumeWait], REACHED_SPREAD),
         (&Nudge::Network, &[StartWait, ResumeWait, StartLogin, ResumeLogin], NUDGED_SPREAD),
         (&Nudge::Woke, &[StartWait, ResumeWait, StartLogin, ResumeLogin], NUDGED_SPREAD),
@@ -36,4 +36,17 @@ fn a_try_that_is_due_sooner_is_not_put_off() {
     machine.retry_at = Some(now);
     machine.handle_nudge(&Nudge::Woke, now);
     assert_eq!(machine.retry_at, Some(now));
+}
+
+#[test]
+fn a_failed_tunnel_is_tried_when_the_files_of_credentials_change_and_only_then() {
+    let now = Instant::now();
+    for nudge in [Nudge::Network, Nudge::Woke, Nudge::Login] {
+        let mut machine = at(Phase::Failed, EAGER, now);
+        machine.handle_nudge(&nudge, now);
+        machine.handle_timeout(now + NUDGED_SPREAD);
+        let tried = nudge == Nudge::Login;
+        assert_eq!(actions(&mut machine), if tried { vec![Action::StartSession] } else { vec![] }, "{nudge:?}");
+        assert_eq!(machine.state(), TunnelState::Failed, "a look is no news");
+    }
 }

@@ -61,6 +61,9 @@ pub struct Config {
     /// Client: wrap stream messages so that the agent may take one in twice, which the official one does when its websocket is
     /// reset while data comes in (§7.4). Costs 16 bytes a message; without effect where a payload has no room for it.
     pub repeatable: bool,
+    /// Agent: take the last message in a second time when its acknowledgement dies with a websocket, as the official one
+    /// does (§7.4).
+    pub repeats: bool,
     /// Pause after each stream message: the official programs' 1 ms (§6.3).
     pub pace: Option<Duration>,
     /// The handshake must be complete so long after the first connect, or the session ends. The official client waits
@@ -114,6 +117,7 @@ impl Default for Config {
             max_rto: Duration::from_secs(10),
             resend: Resend::AllUnacknowledged,
             repeatable: true,
+            repeats: false,
             pace: None,
             handshake_timeout: Duration::from_secs(30),
             settle: Duration::from_millis(15),
@@ -142,6 +146,7 @@ impl Config {
             rto_margin: Duration::from_millis(10),
             max_rto: Duration::from_secs(1),
             resend: Resend::HeadOnly { tick: Duration::from_millis(100) },
+            repeats: true,
             pace: Some(Duration::from_millis(1)),
             handshake_timeout: Duration::from_secs(15),
             reack_on_resume: 0,
@@ -164,6 +169,7 @@ impl Config {
             initial_rto: Duration::from_millis(200),
             rto_margin: Duration::from_millis(10),
             max_rto: Duration::from_secs(1),
+            repeats: true,
             handshake_timeout: Duration::from_secs(15),
             suspect_after: Duration::from_hours(24),
             patience: Duration::from_hours(24),

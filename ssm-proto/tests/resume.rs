@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ssm_proto::message::{ClientMessage, Flags, MessageId, MessageType};
 use ssm_proto::testing::{LinkConfig, Pair};
-use ssm_proto::{CloseReason, Config, Event, Read, SessionState, Side, StreamError, WsFrame};
+use ssm_proto::{CloseReason, Config, Event, Read, SessionState, Side, StreamError, TokenValue, WsFrame};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -208,4 +208,54 @@ fn channel_closed_ends_the_session_with_its_text() {
         assert_eq!(pair.client_events.back(), Some(&Event::Closed(reason)));
         assert_eq!(pair.client.poll_timeout(), None);
     }
+}
+
+/// Everything that either side has to say at this moment.
+fn exchange(pair: &mut Pair) {
+    loop {
+        let to_agent: Vec<_> = std::iter::from_fn(|| pair.client.poll_transmit(pair.now)).collect();
+        for frame in &to_agent {
+            pair.agent.handle_frame(frame.clone(), pair.now);
+        }
+        let to_client: Vec<_> = std::iter::from_fn(|| pair.agent.poll_transmit(pair.now)).collect();
+        for frame in &to_client {
+            pair.client.handle_frame(frame.clone(), pair.now);
+        }
+        if to_agent.is_empty() && to_client.is_empty() {
+            return;
+        }
+    }
+}
+
+/// docs/protocol.md §7.4: the agent's websocket dies between a message and its acknowledgement, again and again.
+fn uploaded(repeatable: bool) -> Vec<u8> {
+    let client = Config { repeatable, ..Config::default() };
+    let mut pair = Pair::new(client, Config::fast_agent(), DELAY, 11);
+    pair.establish();
+    let id = pair.open();
+    pair.run_for(SECOND);
+    let mut got = Vec::new();
+    for (round, chunk) in bytes(100_000).chunks(2500).enumerate() {
+        assert_eq!(pair.client.write(id, chunk, pair.now), Ok(chunk.len()));
+        for _ in 0..=round % 3 {
+            let frame = pair.client.poll_transmit(pair.now).expect("three messages of data");
+            pair.agent.handle_frame(frame, pair.now);
+        }
+        pair.agent.handle_disconnect(pair.now);
+        pair.agent.handle_connect(TokenValue::new("again".to_owned()), pair.now);
+        exchange(&mut pair);
+        // The client's resend timeout: now it comes a second time.
+        pair.now += 20 * SECOND;
+        pair.client.handle_timeout(pair.now);
+        pair.agent.handle_timeout(pair.now);
+        exchange(&mut pair);
+        while let Ok(Read::Data(_)) = pair.agent.read(id, &mut got, pair.now) {}
+    }
+    got
+}
+
+#[test]
+fn an_upload_stays_whole_when_the_agent_takes_messages_in_twice() {
+    assert!(uploaded(true) == bytes(100_000));
+    assert!(uploaded(false) != bytes(100_000), "the agent took nothing in twice: this shows nothing");
 }

@@ -45,6 +45,8 @@ pub(crate) struct DataChannel {
     pub(crate) send: SendQueue,
     recv: RecvQueue,
     acks_owed: VecDeque<AckOwed>,
+    /// The newest message whose only acknowledgement so far is still owed.
+    never_acknowledged: Option<i64>,
     /// The last messages accepted, for acknowledging them again after a reconnect.
     recent: VecDeque<AckOwed>,
     max_recent: usize,
@@ -62,6 +64,7 @@ impl DataChannel {
             send: SendQueue::new(config),
             recv: RecvQueue::new(config),
             acks_owed: VecDeque::new(),
+            never_acknowledged: None,
             recent: VecDeque::new(),
             max_recent: config.reack_on_resume,
             acknowledged_again_at: None,
@@ -79,6 +82,7 @@ impl DataChannel {
         match receipt {
             Receipt::Accepted => {
                 self.counters.messages_in += 1;
+                self.never_acknowledged = Some(owed.sequence);
                 self.acks_owed.push_back(owed);
                 if self.max_recent > 0 {
                     if self.recent.len() == self.max_recent {
@@ -119,6 +123,17 @@ impl DataChannel {
         if let Some(sequence) = ack::acknowledged_sequence(payload) {
             self.counters.acks_in += 1;
             self.send.acknowledge(sequence, now);
+        }
+    }
+
+    /// The websocket is gone, and with it the acknowledgement of the last message, if that had not left: the official agent
+    /// then takes the message in a second time (§7.4).
+    pub(crate) fn forget_unacknowledged(&mut self) {
+        if self.never_acknowledged.take() == Some(self.recv.expected() - 1)
+            && let Some(again) = self.recv.expect_last_again()
+        {
+            self.acks_owed.retain(|owed| owed.sequence != again);
+            self.recent.retain(|owed| owed.sequence != again);
         }
     }
 
@@ -166,6 +181,7 @@ impl DataChannel {
 
     pub(crate) fn poll_acknowledge(&mut self, now: Instant) -> Option<Bytes> {
         let owed = self.acks_owed.pop_front()?;
+        self.never_acknowledged.take_if(|sequence| *sequence == owed.sequence);
         self.counters.acks_out += 1;
         Some(ack::encode(&self.side.incoming(), owed, self.new_id(), self.wall.unix_ms(now)))
     }

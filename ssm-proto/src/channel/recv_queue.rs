@@ -30,6 +30,8 @@ pub(crate) struct RecvQueue {
     in_order: Option<(PayloadType, Bytes)>,
     stored: BTreeMap<i64, (PayloadType, Bytes)>,
     stored_bytes: usize,
+    /// What the message before the expected one was.
+    last: PayloadType,
 }
 
 impl RecvQueue {
@@ -41,6 +43,7 @@ impl RecvQueue {
             in_order: None,
             stored: BTreeMap::new(),
             stored_bytes: 0,
+            last: PayloadType::NONE,
         }
     }
 
@@ -77,7 +80,18 @@ impl RecvQueue {
             }
         };
         self.expected += 1;
+        self.last = payload_type;
         Some((self.expected - 1, payload_type, payload))
+    }
+
+    /// Expects the last message again, if it was stream data: as the official agent does (§7.4). Its number, then.
+    pub(crate) fn expect_last_again(&mut self) -> Option<i64> {
+        let is_data = std::mem::replace(&mut self.last, PayloadType::NONE) == PayloadType::OUTPUT;
+        if !is_data || self.in_order.is_some() {
+            return None;
+        }
+        self.expected -= 1;
+        Some(self.expected)
     }
 
     /// The number that is awaited.

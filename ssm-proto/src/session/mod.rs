@@ -168,6 +168,9 @@ impl PortSession {
 
     /// The websocket is gone. Nothing is forgotten: streams freeze until the next [`Self::handle_connect`].
     pub fn handle_disconnect(&mut self, now: Instant) {
+        if self.config.repeats && self.connected {
+            self.channel.forget_unacknowledged();
+        }
         self.connected = false;
         self.open_frame = None;
         self.await_websocket(now);

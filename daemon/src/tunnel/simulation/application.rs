@@ -3,6 +3,7 @@
 use super::agent::BANNER;
 use super::pick;
 use super::sky::Sky;
+use super::world::OBEYED;
 use crate::tunnel::forward::{News, Shared, admitted};
 use ssm_session::MuxStream;
 use std::io;
@@ -60,6 +61,7 @@ impl Applications {
         let outcome = self.converse(&mut random, exchanges).await;
         drop(guard);
         self.shared.tell(News::StreamsChanged).await;
+        sleep(2 * OBEYED).await;
         let ended_by_user = self.tally(|tally| tally.ended_by_user != ended_by_user);
         let could_live = |session: &Option<String>| session.as_ref().is_none_or(|id| self.sky.could_live(id));
         self.tally(|tally| {

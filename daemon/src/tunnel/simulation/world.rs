@@ -31,6 +31,8 @@ const CONNECTIONS: Duration = Duration::from_mins(20);
 /// Sessions are terminated within this once nobody wants them: those whose end AWS did not hear of are tried again
 /// each minute.
 const ENDING: Duration = Duration::from_secs(90);
+/// Commands are obeyed at once, by virtual time.
+pub(super) const OBEYED: Duration = Duration::from_millis(1);
 const MOST_CONNECTIONS: u64 = 6;
 
 /// What a run has seen.
@@ -277,11 +279,22 @@ impl World {
 
     async fn down(&self) {
         *self.wanted.lock().unwrap() = false;
-        self.applications.tally(|tally| tally.ended_by_user += 1);
-        self.commands.send(TunnelCommand::Down).await.unwrap();
+        self.end_connections(TunnelCommand::Down).await;
         while self.status().state != TunnelState::Down {
             sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    async fn restart(&self) {
+        self.end_connections(TunnelCommand::Restart).await;
+    }
+
+    /// Whatever is open now, or comes before the task has obeyed, is the user's to lose.
+    async fn end_connections(&self, command: TunnelCommand) {
+        self.applications.tally(|tally| tally.ended_by_user += 1);
+        self.commands.send(command).await.unwrap();
+        sleep(OBEYED).await;
+        self.applications.tally(|tally| tally.ended_by_user += 1);
     }
 
     /// For a while.
@@ -371,7 +384,7 @@ impl World {
             (Fault::DownAndUp, _) => {
                 // In the middle of opening a session, now and then.
                 if self.random.bool() {
-                    self.commands.send(TunnelCommand::Restart).await.unwrap();
+                    self.restart().await;
                     sleep(pick(&mut self.random, Duration::ZERO..Duration::from_millis(600))).await;
                 }
                 self.down().await;
@@ -379,10 +392,7 @@ impl World {
                 sleep(pick(&mut self.random, Duration::from_millis(1)..Duration::from_mins(1))).await;
                 self.up().await;
             }
-            (Fault::Restart, _) => {
-                self.applications.tally(|tally| tally.ended_by_user += 1);
-                self.commands.send(TunnelCommand::Restart).await.unwrap();
-            }
+            (Fault::Restart, _) => self.restart().await,
             // There is no session that anything could happen to.
             (_, None) => {}
         }

@@ -191,6 +191,11 @@ impl Relay<'_> {
         }
     }
 
+    /// What comes on this channel comes from a process that is dead.
+    fn is_killed(&self) -> bool {
+        self.role == Role::Agent && self.session.worker_killed.is_cancelled()
+    }
+
     /// Holds on to a connection that the gateway has forgotten.
     async fn hold_open(&self, time: Option<Duration>) {
         tokio::select! {
@@ -208,6 +213,10 @@ impl Relay<'_> {
             let faults = self.service.faults.get();
             lane.push(received, &faults).await;
             let lost = self.read_batch(reading, received).await;
+            if self.is_killed() {
+                // Our agent closes its streams as it goes; a process that is killed says nothing.
+                received.clear();
+            }
             if let Some(lost) = lost {
                 // What came before the end is still worth delivering, if there is room.
                 let faults = self.service.faults.get();

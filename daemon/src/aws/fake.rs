@@ -130,8 +130,4 @@ impl SsmApi for FakeAws {
     fn network(&self) -> Network {
         Network::default()
     }
-
-    fn messages_endpoint(&self) -> Option<String> {
-        None
-    }
 }

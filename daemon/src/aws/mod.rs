@@ -164,7 +164,9 @@ pub trait SsmApi: Send + Sync + fmt::Debug {
     }
 
     /// What replaces scheme, host and port of stream URLs, if anything.
-    fn messages_endpoint(&self) -> Option<String>;
+    fn messages_endpoint(&self) -> Option<String> {
+        None
+    }
 
     /// Opens a data channel; tests put another network in its place.
     fn open_channel<'a>(

@@ -7,21 +7,17 @@
 use super::channel::Channel;
 use super::connect::{Live, ResumeError, channel_lost};
 use super::nudge::{Nudge, Nudged};
+use super::task::or_never;
 use crate::clock;
 use crate::tunnel::cause::Retry;
 use futures_util::future::BoxFuture;
 use ssm_session::{SessionStatus, StreamUrl};
-use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tunnels_api::Cause;
-
-/// After another network, a sleep or a login, a try is made within so long.
-const SPREAD: Duration = Duration::from_millis(500);
 
 /// How many sessions a tunnel keeps for their connections, and how many of these are frozen.
 #[derive(Debug, Default)]
@@ -91,7 +87,7 @@ impl Keeper {
                         break;
                     }
                 }
-                resumed = or_pending(resuming.as_mut()) => {
+                resumed = or_never(resuming.as_mut()) => {
                     resuming = None;
                     match resumed {
                         Ok(url) => self.live.moved_to(url),
@@ -106,13 +102,13 @@ impl Keeper {
                         }
                     }
                 }
-                () = at(self.retry_at), if resuming.is_none() => resuming = Some(self.resume()),
+                () = or_never(self.retry_at.map(sleep_until)), if resuming.is_none() => resuming = Some(self.resume()),
                 nudge = self.nudged.next() => self.nudge(&nudge),
             }
         }
         self.set_frozen(false);
         self.kept.all.fetch_sub(1, Relaxed);
-        self.live.clone().end().await;
+        self.live.end().await;
     }
 
     /// Says whether the session goes on.
@@ -157,8 +153,11 @@ impl Keeper {
     }
 
     fn nudge(&mut self, nudge: &Nudge) {
+        if !nudge.concerns(&self.live.by.tunnel.scope) {
+            return;
+        }
         if let Some(at) = &mut self.retry_at {
-            *at = (*at).min(Instant::now() + self.channel.within(SPREAD));
+            *at = (*at).min(Instant::now() + self.channel.within(nudge.spread()));
         } else if matches!(nudge, Nudge::Network | Nudge::Woke) {
             self.live.session.check();
         }
@@ -183,25 +182,14 @@ async fn over(until: &mut Until) {
     loop {
         let deadline = *until.borrow_and_update();
         tokio::select! {
-            () = at(deadline) => return,
+            () = or_never(deadline.map(sleep_until)) => return,
             changed = until.changed() => if changed.is_err() {
                 // No other word will come: the tunnel has none for these sessions, or is gone.
-                return if deadline.is_some() { at(deadline).await };
+                if let Some(deadline) = deadline {
+                    sleep_until(deadline).await;
+                }
+                return;
             },
         }
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
-    }
-}
-
-async fn or_pending<T>(future: Option<&mut BoxFuture<'static, T>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => pending().await,
     }
 }

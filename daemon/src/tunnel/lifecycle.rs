@@ -23,7 +23,7 @@ mod session;
 pub(crate) use event::{Action, Admission, Event, Policy};
 
 use super::backoff::Backoff;
-use super::cause::{DownCause, Retry};
+use super::cause::DownCause;
 use super::channel::Channel;
 use super::nudge::Nudge;
 use crate::config::Impact;
@@ -35,10 +35,6 @@ use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
 
 /// A taken port is looked at again this often: its holder is usually about to be stopped by hand.
 const PORT_RETRY: Duration = Duration::from_secs(5);
-/// After news that concern all tunnels, each tries within this time.
-const NUDGED_SPREAD: Duration = Duration::from_millis(500);
-/// The same after an outage of an endpoint, which all of them want to use again.
-const REACHED_SPREAD: Duration = Duration::from_secs(2);
 /// So long after another network or a sleep, at most, a session's channel is checked.
 const CHECK_SPREAD: Duration = Duration::from_millis(300);
 
@@ -244,25 +240,7 @@ impl Lifecycle {
             (Event::Silent(down), Probing | Ready | Degraded) => self.suspect(down, now),
             (Event::Attached, Resuming) => self.think_again(now),
             (Event::Resumed, Resuming | ResumeWait | ResumeLogin) => self.resumed(now),
-            (Event::ResumeFailed(down), Resuming) => match down.retry {
-                Retry::Login => {
-                    self.think_again(now);
-                    self.wait_to_resume(ResumeLogin, down, now);
-                }
-                Retry::Unreachable => {
-                    // That explains the silence, and another session is not to be had either.
-                    self.trust();
-                    self.wait_to_resume(ResumeWait, down, now);
-                }
-                Retry::Answered => {
-                    self.think_again(now);
-                    self.wait_to_resume(ResumeWait, down, now);
-                }
-                // Its websocket may still be good: only the agent was asked in vain.
-                Retry::Never if self.suspect => self.wait_to_resume(ResumeWait, down, now),
-                // A session that we may not resume is lost to us, but only a new one says whether all is.
-                Retry::Never => self.session_ended(DownCause { retry: Retry::Answered, ..down }, now),
-            },
+            (Event::ResumeFailed(down), Resuming) => self.resume_failed(down, now),
             (Event::SessionEnded(down), phase) if phase.has_session() => self.session_ended(down, now),
             (Event::ProbePassed | Event::RemoteAnswered, Probing | Degraded | Ready) => {
                 if matches!(self.replacing, Some(Replacing::Moved(_) | Replacing::Degraded)) {
@@ -296,15 +274,18 @@ impl Lifecycle {
         if other_path && matches!(self.phase, Phase::Probing | Phase::Ready | Phase::Degraded) {
             self.check_at = Some(now + self.backoff.within(CHECK_SPREAD));
         }
-        let spread = match (nudge, self.phase) {
-            (Nudge::Reached(_), Phase::StartWait | Phase::ResumeWait) => REACHED_SPREAD,
-            (Nudge::Network | Nudge::Woke, Phase::StartWait | Phase::ResumeWait)
-            | (Nudge::Login | Nudge::Network | Nudge::Woke, Phase::StartLogin | Phase::ResumeLogin)
+        let helped = match nudge {
+            Nudge::Reached(_) => matches!(self.phase, Phase::StartWait | Phase::ResumeWait),
             // What was wrong may have been in these files: no such profile, no region, a role that may not.
-            | (Nudge::Login, Phase::Failed) => NUDGED_SPREAD,
-            _ => return,
+            Nudge::Login => matches!(self.phase, Phase::StartLogin | Phase::ResumeLogin | Phase::Failed),
+            Nudge::Network | Nudge::Woke => {
+                matches!(self.phase, Phase::StartWait | Phase::ResumeWait | Phase::StartLogin | Phase::ResumeLogin)
+            }
         };
-        let soon = now + self.backoff.within(spread);
+        if !helped {
+            return;
+        }
+        let soon = now + self.backoff.within(nudge.spread());
         self.retry_at = Some(self.retry_at.map_or(soon, |at| at.min(soon)));
     }
 

@@ -6,6 +6,7 @@
 use crate::aws::AwsScope;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -23,6 +24,22 @@ pub(crate) enum Nudge {
     Woke,
     /// An endpoint that could not be reached has answered.
     Reached(Endpoint),
+}
+
+impl Nudge {
+    /// Each of the tunnels that it helps tries within so long: after an outage of an endpoint all of them want to
+    /// use it.
+    pub(super) fn spread(&self) -> Duration {
+        match self {
+            Self::Login | Self::Network | Self::Woke => Duration::from_millis(500),
+            Self::Reached(_) => Duration::from_secs(2),
+        }
+    }
+
+    /// Whether it is any news for who calls by this scope.
+    pub(super) fn concerns(&self, scope: &AwsScope) -> bool {
+        !matches!(self, Self::Reached(endpoint) if *endpoint != Endpoint::of(scope))
+    }
 }
 
 /// What tunnels reach together, whoever's credentials they use: region and addresses of the API.

@@ -287,7 +287,8 @@ impl TunnelTask {
     }
 }
 
-async fn or_never(future: Option<impl Future<Output = ()>>) {
+/// What the future gives; never, if there is none.
+pub(super) async fn or_never<T>(future: Option<impl Future<Output = T>>) -> T {
     match future {
         Some(future) => future.await,
         None => pending().await,

@@ -141,8 +141,4 @@ impl SsmApi for JsonConnector {
     fn network(&self) -> Network {
         Network::default()
     }
-
-    fn messages_endpoint(&self) -> Option<String> {
-        None
-    }
 }

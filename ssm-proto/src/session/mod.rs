@@ -22,14 +22,14 @@ use crate::handshake::agent::AgentProperties;
 use crate::message::control::{ChannelClosed, Flag};
 use crate::message::{ClientMessage, MessageType, PayloadType};
 use crate::smux::{Mux, REPEATABLE_OVERHEAD, Read, Repeatable};
-
-/// Below this payload most of a message would be wrapping.
-const MIN_REPEATABLE: usize = 2 * REPEATABLE_OVERHEAD;
 use crate::stats::Stats;
 use crate::wall_clock::WallClock;
 
 use liveness::Liveness;
 pub use side::Side;
+
+/// Below this payload most of a message would be wrapping.
+const MIN_REPEATABLE: usize = 2 * REPEATABLE_OVERHEAD;
 
 /// One SSM port session, client or agent side, over as many websockets as it takes.
 ///

@@ -84,15 +84,16 @@ impl Lifecycle {
     /// There is no other session to be had. The one there is may still come to carry: a call that fails costs
     /// nothing.
     pub(super) fn not_replaced(&mut self, why: Replacing, now: Instant) {
-        let pause = self.backoff.pause(Retry::Answered);
         match why {
             Replacing::Moved(down) => self.degrade(down, now),
             Replacing::Degraded => {
                 let cause = self.cause.take();
                 self.enter(Phase::Degraded, cause);
-                self.retry_at = Some(now + pause);
+                self.retry_at = Some(now + self.backoff.pause(Retry::Answered));
             }
-            Replacing::Suspect | Replacing::Rotation => self.replace_at = Some(now + pause),
+            Replacing::Suspect | Replacing::Rotation => {
+                self.replace_at = Some(now + self.backoff.pause(Retry::Answered));
+            }
         }
     }
 

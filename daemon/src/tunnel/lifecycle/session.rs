@@ -41,6 +41,20 @@ impl Lifecycle {
         }
     }
 
+    pub(super) fn resume_failed(&mut self, down: DownCause, now: Instant) {
+        match down.retry {
+            // That explains the silence of a suspect session, and another is not to be had either.
+            Retry::Unreachable => self.trust(),
+            Retry::Login | Retry::Answered => self.think_again(now),
+            // Its websocket may still be good: only the agent was asked in vain.
+            Retry::Never if self.suspect => {}
+            // A session that we may not resume is lost to us, but only a new one says whether all is.
+            Retry::Never => return self.session_ended(DownCause { retry: Retry::Answered, ..down }, now),
+        }
+        let phase = if down.retry == Retry::Login { Phase::ResumeLogin } else { Phase::ResumeWait };
+        self.wait_to_resume(phase, down, now);
+    }
+
     pub(super) fn resumed(&mut self, now: Instant) {
         self.channel.carries(now);
         self.trust();
@@ -135,7 +149,7 @@ impl Lifecycle {
         self.answered = false;
     }
 
-    pub(super) fn wait_to_resume(&mut self, phase: Phase, down: DownCause, now: Instant) {
+    fn wait_to_resume(&mut self, phase: Phase, down: DownCause, now: Instant) {
         let pause = self.channel.failed(down.retry);
         self.enter(phase, Some(down.cause));
         self.retry_at = Some(now + pause);

@@ -1,5 +1,6 @@
 //! The machine alone, by subject; here, how a test gets one into a phase.
 
+use super::super::cause::Retry;
 use super::*;
 
 mod edits;

@@ -301,10 +301,6 @@ impl SsmApi for Sky {
         Network::default()
     }
 
-    fn messages_endpoint(&self) -> Option<String> {
-        None
-    }
-
     fn open_channel<'a>(
         &'a self,
         request: Connect<'a>,

@@ -86,12 +86,9 @@ impl TunnelTask {
     }
 
     pub(super) fn nudge(&mut self, nudge: &Nudge) {
-        if let Nudge::Reached(endpoint) = nudge
-            && *endpoint != Endpoint::of(&self.config.scope)
-        {
-            return;
+        if nudge.concerns(&self.config.scope) {
+            self.lifecycle.handle_nudge(nudge, clock::now());
         }
-        self.lifecycle.handle_nudge(nudge, clock::now());
     }
 
     /// Tells the other tunnels of the endpoint when an outage of it is over.

@@ -38,8 +38,7 @@ impl TunnelTask {
                 self.binding += 1;
                 self.listener = None;
                 // Their connections were the listener's.
-                self.kept_until.send_replace(Some(Instant::now()));
-                self.kept_until = watch::channel(None).0;
+                self.end_kept(Duration::ZERO);
             }
             Action::RetireListener => {
                 self.binding += 1;
@@ -82,8 +81,7 @@ impl TunnelTask {
                     self.keep(live);
                 }
                 // With those that are kept already, whose remote is the old one as well.
-                self.kept_until.send_replace(Some(Instant::now() + self.around.drain));
-                self.kept_until = watch::channel(None).0;
+                self.end_kept(self.around.drain);
             }
             Action::Check => {
                 if let Some(live) = &self.live {
@@ -135,6 +133,12 @@ impl TunnelTask {
         );
         let hurry = self.hurry.clone();
         self.spawn(keeper.run(hurry).map(|()| Done::Ended), Done::Ended);
+    }
+
+    /// The sessions that are kept now end at the latest after so long; those to come have no such end.
+    fn end_kept(&mut self, after: Duration) {
+        self.kept_until.send_replace(Some(Instant::now() + after));
+        self.kept_until = watch::channel(None).0;
     }
 
     /// Asks how long the session may live; a little later, since what makes the tunnel ready comes first.

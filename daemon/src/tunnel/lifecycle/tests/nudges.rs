@@ -2,6 +2,9 @@
 
 use super::*;
 
+const SOON: Duration = Duration::from_millis(500);
+const AFTER_AN_OUTAGE: Duration = Duration::from_secs(2);
+
 fn waiting(phase: Phase, now: Instant) -> Lifecycle {
     let mut machine = at(phase, EAGER, now);
     machine.retry_at = Some(now + Duration::from_secs(30));
@@ -14,10 +17,10 @@ fn who_waits_tries_within_its_own_moment() {
     let now = Instant::now();
     let reached = Nudge::Reached(super::super::super::nudge::Endpoint::of(&crate::aws::AwsScope::default()));
     let cases: [(&Nudge, &[Phase], Duration); 4] = [
-        (&Nudge::Login, &[StartLogin, ResumeLogin, Failed], NUDGED_SPREAD),
-        (&reached, &[StartWait, ResumeWait], REACHED_SPREAD),
-        (&Nudge::Network, &[StartWait, ResumeWait, StartLogin, ResumeLogin], NUDGED_SPREAD),
-        (&Nudge::Woke, &[StartWait, ResumeWait, StartLogin, ResumeLogin], NUDGED_SPREAD),
+        (&Nudge::Login, &[StartLogin, ResumeLogin, Failed], SOON),
+        (&reached, &[StartWait, ResumeWait], AFTER_AN_OUTAGE),
+        (&Nudge::Network, &[StartWait, ResumeWait, StartLogin, ResumeLogin], SOON),
+        (&Nudge::Woke, &[StartWait, ResumeWait, StartLogin, ResumeLogin], SOON),
     ];
     for (nudge, helped, spread) in cases {
         for phase in ALL {
@@ -44,7 +47,7 @@ fn a_failed_tunnel_is_tried_when_the_files_of_credentials_change_and_only_then()
     for nudge in [Nudge::Network, Nudge::Woke, Nudge::Login] {
         let mut machine = at(Phase::Failed, EAGER, now);
         machine.handle_nudge(&nudge, now);
-        machine.handle_timeout(now + NUDGED_SPREAD);
+        machine.handle_timeout(now + SOON);
         let tried = nudge == Nudge::Login;
         assert_eq!(actions(&mut machine), if tried { vec![Action::StartSession] } else { vec![] }, "{nudge:?}");
         assert_eq!(machine.state(), TunnelState::Failed, "a look is no news");

@@ -28,6 +28,8 @@ pub(crate) enum Measure {
 }
 
 const AT_ONCE: Duration = Duration::ZERO;
+/// Seconds; a connection that is used sends far more often.
+const IDLE_TIMEOUT: u64 = 3;
 
 /// Cut, with a channel that leads nowhere from the outset.
 const fn cut(name: &'static str, strike: fn(&Scene, &mut Rng) -> Duration) -> Fault {
@@ -123,6 +125,14 @@ const FAULTS: &[Fault] = &[
         None,
     ),
     end(
+        "session closed, starting's answer lost",
+        |scene, _| {
+            scene.sim.faults(&json!({ "start_lost": 1 }));
+            closed(scene)
+        },
+        None,
+    ),
+    end(
         "session closed, the next agent never comes",
         |scene, _| {
             scene.sim.faults(&json!({ "absent_agents": 1 }));
@@ -161,6 +171,22 @@ const FAULTS: &[Fault] = &[
             for session in scene.mortal_sessions() {
                 scene.sim.control("POST", "/_sim/agent/restart", Some(&json!({ "session": session })));
             }
+            AT_ONCE
+        },
+        None,
+    ),
+    end(
+        "idle policy of an account",
+        |scene, random| {
+            scene.strict_sim.faults(&json!({ "idle_timeout_s": IDLE_TIMEOUT }));
+            seconds(random, IDLE_TIMEOUT, 2 * IDLE_TIMEOUT)
+        },
+        Some(|scene| drop(scene.strict_sim.faults(&json!({ "idle_timeout_s": null })))),
+    ),
+    end(
+        "daemon killed and started",
+        |scene, _| {
+            scene.victim.kill_and_start();
             AT_ONCE
         },
         None,
@@ -207,7 +233,7 @@ fn closed(scene: &Scene) -> Duration {
 /// Ends what a fault has left: refusals that nobody met, calls that would be slow for ever.
 pub(crate) fn clear(scene: &Scene) {
     mended(scene, &["resume_refusals", "throttle", "upgrade_refusals", "resume_delay_ms", "resume_lost"]);
-    mended(scene, &["start_refusals", "start_delay_ms", "close_at_open", "absent_agents"]);
+    mended(scene, &["start_refusals", "start_delay_ms", "start_lost", "close_at_open", "absent_agents"]);
 }
 
 fn mended(scene: &Scene, keys: &[&str]) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tunnels_tests::{Direction, Process, echo_once, open_echo, transfer_once, wait_until};
 
 use crate::faults::Measure;
-use crate::scene::{DATABASE, Group, LASTING, MORTAL, Scene};
+use crate::scene::{DATABASE, Group, LASTING, Scene};
 
 /// What a pulse sends at a time, and how often: as an application that is used.
 const BEAT: usize = size_of::<u64>();
@@ -115,8 +115,8 @@ pub(crate) fn start(scene: &Scene, time: Duration, seed: u64) -> Load {
         let (port, stop, count) = (scene.user.port(name), Arc::clone(&stop), Arc::clone(&lasting));
         threads.push(thread::spawn(move || count.note("pulse", keep_beating(port, &pulse, &stop))));
     }
-    for name in MORTAL {
-        let (port, stop, count) = (scene.user.port(name), Arc::clone(&stop), Arc::clone(&mortal));
+    for (_, port) in scene.mortal_ports() {
+        let (stop, count) = (Arc::clone(&stop), Arc::clone(&mortal));
         threads.push(thread::spawn(move || {
             // One that ends with its session; then the next.
             let pulse = Mutex::new(Pulse::new(Instant::now()));
@@ -126,9 +126,11 @@ pub(crate) fn start(scene: &Scene, time: Duration, seed: u64) -> Load {
             }
         }));
     }
-    let groups = LASTING.iter().map(|name| (name, &lasting)).chain(MORTAL.iter().map(|name| (name, &mortal)));
-    for (&name, count) in groups {
-        let (port, stop, count) = (scene.user.port(name), Arc::clone(&stop), Arc::clone(count));
+    let lasting_ports = LASTING.map(|name| (name, scene.user.port(name)));
+    let groups = [(lasting_ports.to_vec(), &lasting), (scene.mortal_ports(), &mortal)];
+    for (name, port, count) in groups.iter().flat_map(|(ports, count)| ports.iter().map(move |(n, p)| (*n, *p, *count)))
+    {
+        let (stop, count) = (Arc::clone(&stop), Arc::clone(count));
         let random = fastrand::Rng::with_seed(seed ^ u64::from(port));
         threads.push(thread::spawn(move || keep_moving(name, port, random, &count, &stop)));
     }

@@ -6,13 +6,15 @@
 //! Two kinds of tunnels. The sessions of the *lasting* ones are never ended, whatever else happens to them: no
 //! connection through them may break, and every byte arrives once and in order. The sessions of the *mortal* ones
 //! are ended again and again: their connections may be reset, but never end in another way than by an error, and
-//! each time the tunnel comes back.
+//! each time the tunnel comes back. Among these are two in an account that lets no session grow old, and those of a second
+//! daemon, which is killed.
 
 mod faults;
 mod load;
 mod outcome;
 mod resources;
 mod scene;
+mod victim;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,7 +64,11 @@ fn a_random_mix_of_all_faults_costs_no_byte_and_no_connection_that_could_live() 
         // What a session more or a call under way needs.
         (scene.resources().files <= idle.files + 4).then_some(())
     });
-    assert_eq!(scene.open_sessions(), scene.tunnels(), "one session each, and none forgotten");
+    // One that nobody knew of is looked for some seconds after its call, and one that was replaced ends with its connections.
+    wait_until("one session each to be left, and none forgotten", END_DEADLINE, || {
+        (scene.open_sessions() <= scene.tunnels()).then_some(())
+    });
+    println!("sessions in the account in which they live a minute: {}", scene.strict_sessions());
     scene.stop();
     assert_eq!(scene.open_sessions(), 0, "no orphan");
 }

@@ -1,4 +1,5 @@
-//! What the soak runs on: the simulator, a PostgreSQL, two servers that check bytes, and one daemon with its tunnels.
+//! What the soak runs on: two simulated accounts, a PostgreSQL, servers that check bytes, one daemon with its tunnels, and
+//! another that is killed.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tunnels_tests::{
 };
 
 use crate::resources::Resources;
+use crate::victim::{VICTIMS, Victim};
 
 /// The node of the mortal tunnels.
 pub(crate) const OTHER_NODE: &str = "i-0bbbbbbbbbbbbbbbb";
@@ -16,6 +18,12 @@ pub(crate) const OTHER_NODE: &str = "i-0bbbbbbbbbbbbbbbb";
 pub(crate) const LASTING: [&str; 3] = ["files-1", "files-2", "files-3"];
 pub(crate) const MORTAL: [&str; 2] = ["mortal-1", "mortal-2"];
 pub(crate) const DATABASE: &str = "database";
+/// Is used all the time, in an account whose sessions live a minute.
+const SHORT_LIVED: &str = "short-lived";
+/// Is hardly ever used, in the same account.
+const QUIET: &str = "quiet";
+/// What that account allows, in seconds.
+const LONGEST_LIFE: u32 = 60;
 
 /// Which tunnels a fault is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +38,17 @@ impl Group {
     pub(crate) fn tunnels(self) -> Vec<&'static str> {
         match self {
             Self::Lasting => LASTING.into_iter().chain([DATABASE]).collect(),
-            Self::Mortal => MORTAL.to_vec(),
+            Self::Mortal => MORTAL.into_iter().chain([SHORT_LIVED, QUIET]).collect(),
         }
     }
 }
 
 pub(crate) struct Scene {
     pub(crate) sim: TestSim,
+    /// Another account, with policies of its own.
+    pub(crate) strict_sim: TestSim,
     pub(crate) user: TestDaemon,
+    pub(crate) victim: Victim,
     pub(crate) postgres: Postgres,
     mortal_port: u16,
     daemon: u32,
@@ -49,6 +60,8 @@ impl Scene {
     pub(crate) fn set(seed: u64) -> Self {
         let arguments = ["--node", OTHER_NODE, "--seed", &seed.to_string()].map(str::to_owned).to_vec();
         let sim = TestSim::start_with(&SimOptions { arguments, ..SimOptions::default() });
+        let strict_sim = TestSim::start();
+        strict_sim.faults(&json!({ "max_duration_s": LONGEST_LIFE }));
         let postgres = Postgres::start();
         postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
         let remotes = [TestRemote::start(), TestRemote::start()];
@@ -62,9 +75,20 @@ impl Scene {
             let keys = format!("target = \"{OTHER_NODE}\"\npatience = \"8s\"");
             user = user.tunnel_with(name, &mortal.to_string(), &keys);
         }
+        for name in [SHORT_LIVED, QUIET] {
+            let keys = format!("endpoints = {{ ssm = \"{}\" }}\npark_after = \"24h\"", strict_sim.url());
+            user = user.tunnel_with(name, &mortal.to_string(), &keys);
+        }
         let daemon = user.start().pid();
         user.run(&["up", "--wait=60s"]).expect_success();
-        Self { sim, user, postgres, mortal_port: mortal.port(), daemon, _remotes: remotes }
+        let victim = Victim::start(&sim, OTHER_NODE);
+        Self { sim, strict_sim, user, victim, postgres, mortal_port: mortal.port(), daemon, _remotes: remotes }
+    }
+
+    /// Where connections are opened that may be reset.
+    pub(crate) fn mortal_ports(&self) -> Vec<(&'static str, u16)> {
+        let ours = MORTAL.into_iter().chain([SHORT_LIVED]).map(|name| (name, self.user.port(name)));
+        ours.chain(self.victim.ports()).collect()
     }
 
     /// The daemon's process id.
@@ -80,33 +104,43 @@ impl Scene {
         self.user.get("/v1/tunnels")["tunnels"].as_array().expect("a list of tunnels").clone()
     }
 
+    /// Of both daemons.
     pub(crate) fn tunnels(&self) -> usize {
-        self.statuses().len()
+        self.statuses().len() + VICTIMS.len()
     }
 
     /// Connections that are open through a group's tunnels.
     pub(crate) fn connections(&self, group: Group) -> u64 {
         let is_in = |status: &&Value| group.tunnels().iter().any(|name| status["name"] == *name);
-        self.statuses().iter().filter(is_in).filter_map(|status| status["streams"].as_u64()).sum()
+        let ours: u64 = self.statuses().iter().filter(is_in).filter_map(|status| status["streams"].as_u64()).sum();
+        ours + if group == Group::Mortal { self.victim.streams() } else { 0 }
     }
 
     pub(crate) fn streams(&self) -> u64 {
-        self.statuses().iter().filter_map(|status| status["streams"].as_u64()).sum()
+        let ours: u64 = self.statuses().iter().filter_map(|status| status["streams"].as_u64()).sum();
+        ours + self.victim.streams()
     }
 
-    /// Whether every tunnel is ready.
+    /// Whether every tunnel is ready, or would be with the next connection.
     pub(crate) fn is_well(&self) -> bool {
-        self.statuses().iter().all(|status| status["state"] == "ready")
+        let waits = |status: &Value| status["name"] == QUIET && status["state"] == "listening";
+        self.statuses().iter().all(|status| status["state"] == "ready" || waits(status))
     }
 
     /// Whether a new connection gets through each tunnel whose session has been ended.
     pub(crate) fn mortal_ones_carry(&self) -> bool {
-        MORTAL.iter().all(|name| echo_once(self.user.port(name), 100, 1).is_ok())
+        Group::Mortal.tunnels().into_iter().all(|name| echo_once(self.user.port(name), 100, 1).is_ok())
+            && self.victim.carries()
     }
 
-    /// Sessions that AWS still has.
+    /// Sessions that AWS still has, in both accounts.
     pub(crate) fn open_sessions(&self) -> usize {
-        self.sim.session_states().iter().filter(|state| *state != "terminated").count()
+        [&self.sim, &self.strict_sim].into_iter().map(open_sessions).sum()
+    }
+
+    /// How many sessions the strict account has seen.
+    pub(crate) fn strict_sessions(&self) -> usize {
+        self.strict_sim.sessions().len()
     }
 
     /// Cuts every data channel of one side; a black hole or half-open connection is over after `time`.
@@ -127,9 +161,14 @@ impl Scene {
         send_signal(self.daemon, signal);
     }
 
-    /// Ends the daemon as a user does.
+    /// Ends the daemons as users do.
     pub(crate) fn stop(&mut self) {
+        self.victim.stop();
         self.user.run(&["stop"]).expect_success();
         self.user.process().wait();
     }
+}
+
+fn open_sessions(sim: &TestSim) -> usize {
+    sim.session_states().iter().filter(|state| *state != "terminated").count()
 }

@@ -37,5 +37,5 @@ pub use event::{CloseReason, Event, SessionState, StreamId, TokenValue, WsFrame}
 pub use handshake::agent::AgentProperties;
 pub use session::{PortSession, Side};
 pub use smux::Read;
-pub use stats::Stats;
+pub use stats::{Load, Stats};
 pub use wall_clock::WallClock;

@@ -1,4 +1,4 @@
-//! Figures of one session.
+//! Figures of one session: all there are, and those by which sessions are compared.
 
 use std::time::Duration;
 
@@ -43,4 +43,29 @@ pub struct Stats {
     pub resumes: u64,
     /// The agent's version, once known.
     pub agent_version: Option<String>,
+}
+
+/// How busy a session is, by [`PortSession::load`](crate::PortSession::load): what it takes to choose between several for a new
+/// stream. Sizes in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Streams that an application holds.
+    pub streams: usize,
+    /// Written by applications and not sent yet.
+    pub queued: usize,
+    /// Sent and not acknowledged, headers included.
+    pub in_flight: usize,
+    /// Received and not read by an application yet.
+    pub unread: usize,
+    /// An application that does not read has filled half of what may be unread: soon it holds up every stream of the session
+    /// (`docs/protocol.md` §6.2), so new ones are better elsewhere.
+    pub stalled: bool,
+    /// Stream bytes sent since the session began, without headers and resends.
+    pub sent: u64,
+    /// Stream bytes received since the session began, without headers and copies.
+    pub received: u64,
+    /// Smoothed time from a message to its acknowledgement, queues on the way included; `None` before the first.
+    pub rtt: Option<Duration>,
+    /// The same when nothing queues: the least that was seen of late.
+    pub base_rtt: Option<Duration>,
 }

@@ -235,3 +235,40 @@ fn terminate_is_acknowledged_and_ends_every_stream() {
     assert!(matches!(pair.client.read(id, &mut Vec::new(), pair.now), Err(StreamError::SessionClosed(_))));
     assert!(matches!(pair.client.open_stream(pair.now), Err(OpenError::SessionClosed(_))));
 }
+
+#[test]
+fn the_load_tells_what_waits_where_and_who_holds_all_up() {
+    let budget = 64 << 10;
+    let link = LinkConfig { delay: Duration::from_millis(5), ..LinkConfig::default() };
+    let client = Config { receive_budget: budget, ..Config::default() };
+    let mut pair = Pair::new(client, Config::fast_agent(), link, 1);
+    pair.establish();
+    let id = pair.open();
+    pair.client.write(id, &bytes(3000), pair.now).unwrap();
+    let load = pair.client.load();
+    assert_eq!((load.streams, load.queued, load.sent), (1, 3000, 0));
+    pair.run_for(Duration::ZERO);
+    let load = pair.client.load();
+    assert_eq!((load.queued, load.sent), (0, 3000));
+    assert!(load.in_flight > 3000);
+    assert_eq!(load.base_rtt, Some(Duration::from_millis(10)));
+    pair.run_for(SECOND);
+    assert_eq!(pair.client.load().in_flight, 0);
+
+    pair.agent.write(id, &bytes(budget / 2), pair.now).unwrap();
+    pair.run_for(SECOND);
+    let load = pair.client.load();
+    assert_eq!((load.unread, load.received, load.stalled), (budget / 2, budget as u64 / 2, true));
+    assert_eq!(pair.read_exact(Side::Client, id, budget / 2), bytes(budget / 2));
+    assert!(!pair.client.load().stalled);
+
+    // Neither what is thrown away by a reset nor what the other side's end makes void goes on to be counted.
+    let other = pair.open();
+    for id in [id, other] {
+        pair.client.write(id, &bytes(1000), pair.now).unwrap();
+    }
+    pair.client.reset_stream(id, pair.now);
+    pair.agent.close_stream(other, pair.now);
+    pair.run_for(SECOND);
+    assert_eq!(pair.client.load().queued, 0);
+}

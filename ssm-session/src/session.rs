@@ -11,7 +11,7 @@ use std::{
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ssm_proto::{
-    AgentProperties, CloseReason, Config, OpenError, PortSession, SessionState, Stats, TokenValue, WallClock,
+    AgentProperties, CloseReason, Config, Load, OpenError, PortSession, SessionState, Stats, TokenValue, WallClock,
 };
 use tokio::sync::watch;
 
@@ -178,6 +178,11 @@ impl Session {
     /// Figures so far.
     pub fn stats(&self) -> Stats {
         self.shared().lock().proto.stats()
+    }
+
+    /// How busy the session is: to choose between several. Takes the lock for some loads, nothing more.
+    pub fn load(&self) -> Load {
+        self.shared().lock().proto.load()
     }
 
     /// Client: who the agent is, once it has said so.

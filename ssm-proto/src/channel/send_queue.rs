@@ -211,6 +211,10 @@ impl SendQueue {
         self.rtt.rtt()
     }
 
+    pub(crate) fn base_rtt(&self) -> Option<Duration> {
+        self.rtt.base()
+    }
+
     fn find_due(&mut self, now: Instant) {
         if !self.due.is_empty() && self.resend_budget > 0 {
             // Released, but the transport has not taken it yet: another look would only begin anew.

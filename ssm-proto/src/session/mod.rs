@@ -22,7 +22,7 @@ use crate::handshake::agent::AgentProperties;
 use crate::message::control::{ChannelClosed, Flag};
 use crate::message::{ClientMessage, MessageType, PayloadType};
 use crate::smux::{Mux, REPEATABLE_OVERHEAD, Read, Repeatable};
-use crate::stats::Stats;
+use crate::stats::{Load, Stats};
 use crate::wall_clock::WallClock;
 
 use liveness::Liveness;
@@ -413,6 +413,22 @@ impl PortSession {
             streams: self.mux.len(),
             resumes: self.resumes,
             agent_version: self.agent_version.clone(),
+        }
+    }
+
+    /// How busy the session is. Costs next to nothing, however many streams there are.
+    pub fn load(&self) -> Load {
+        let carried = self.mux.carried();
+        Load {
+            streams: self.mux.len(),
+            queued: self.mux.unsent(),
+            in_flight: self.channel.send.bytes_in_flight(),
+            unread: self.mux.unread(),
+            stalled: self.mux.is_stalled(),
+            sent: carried.sent,
+            received: carried.received,
+            rtt: self.channel.send.rtt(),
+            base_rtt: self.channel.send.base_rtt(),
         }
     }
 

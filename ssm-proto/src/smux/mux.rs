@@ -22,6 +22,13 @@ const QUANTUM: usize = 8 * 1024;
 /// An agent that never answers FIN must not make them pile up.
 const MAX_ABANDONED: usize = 4096;
 
+/// Bytes that applications wrote at one end and read at the other: no headers, no padding, no resends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+}
+
 /// Many streams in one byte pipe.
 #[derive(Debug)]
 pub(crate) struct Mux {
@@ -38,6 +45,10 @@ pub(crate) struct Mux {
     accept: VecDeque<StreamId>,
     /// Received bytes that no application has read, over all streams.
     unread: usize,
+    /// Written bytes that were not sent, over all streams.
+    unsent: usize,
+    /// Stream bytes sent and received since the beginning.
+    carried: Carried,
     decoder: FrameDecoder,
     /// "Could not connect" flags whose stream's FIN has not come yet (§6.5).
     refusals: usize,
@@ -58,6 +69,8 @@ impl Mux {
             nop_pending: false,
             accept: VecDeque::new(),
             unread: 0,
+            unsent: 0,
+            carried: Carried::default(),
             decoder: FrameDecoder::default(),
             refusals: 0,
             events: VecDeque::new(),
@@ -93,6 +106,7 @@ impl Mux {
         }
         let taken = stream.write(data, limit);
         stream.wants_writable = taken < data.len();
+        self.unsent += taken;
         self.queue_output(id);
         Ok(taken)
     }
@@ -132,13 +146,13 @@ impl Mux {
         let Ok(stream) = self.live(id) else { return };
         stream.abandoned = true;
         // After the remote's FIN nobody is there to read what is left.
-        if discard_unsent || stream.remote_fin {
-            stream.discard_unsent();
-        }
+        let discarded = if discard_unsent || stream.remote_fin { stream.discard_unsent() } else { 0 };
         if stream.local != Local::FinSent {
             stream.local = Local::Closing;
         }
-        self.unread -= stream.discard_unread();
+        let unread = stream.discard_unread();
+        self.unsent -= discarded;
+        self.unread -= unread;
         self.abandoned += 1;
         self.queue_output(id);
         self.forget_if_over(id);
@@ -197,9 +211,7 @@ impl Mux {
                     self.insert_rejected(id);
                     return;
                 }
-                if self.streams.insert(id, Stream::new(false)).is_some() {
-                    self.abandoned -= 1;
-                }
+                self.insert(id, Stream::new(false));
                 self.accept.push_back(id);
                 self.events.push_back(Event::StreamOpened(id));
             }
@@ -213,17 +225,25 @@ impl Mux {
         let mut stream = Stream::new(false);
         stream.abandoned = true;
         stream.local = Local::Closing;
-        if self.streams.insert(id, stream).is_none() {
-            self.abandoned += 1;
-        }
+        self.insert(id, stream);
+        self.abandoned += 1;
         self.queue_output(id);
         self.bound_abandoned();
+    }
+
+    /// Puts a stream in, in place of one that was abandoned, if any.
+    fn insert(&mut self, id: StreamId, stream: Stream) {
+        if let Some(mut old) = self.streams.insert(id, stream) {
+            self.abandoned -= 1;
+            self.unsent -= old.discard_unsent();
+        }
     }
 
     fn handle_data(&mut self, id: StreamId, data: Bytes, caught_up: bool) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
+        self.carried.received += data.len() as u64;
         stream.had_data = true;
         if caught_up && stream.unsent() == 0 {
             stream.unanswered = 0;
@@ -258,7 +278,7 @@ impl Mux {
         }
         // §6.6: the agent forgot the stream with its FIN; on the agent's side this is the client's full close, behind
         // which the target's last bytes have no reader.
-        stream.discard_unsent();
+        self.unsent -= stream.discard_unsent();
         self.queue_output(id);
         self.forget_if_over(id);
     }
@@ -311,6 +331,8 @@ impl Mux {
             if data > 0 {
                 put_frame(out, Command::Psh, u16::try_from(data).expect("QUANTUM fits a u16"), id);
                 stream.take_unsent(data, out);
+                self.unsent -= data;
+                self.carried.sent += data as u64;
                 if stream.wants_writable {
                     Self::tell_writable(&mut self.events, id, stream);
                 }
@@ -351,6 +373,20 @@ impl Mux {
     /// Bytes sent into streams that the other side has not closed, and that nothing which came back says it has read.
     pub(crate) fn unanswered(&self) -> usize {
         self.streams.values().filter(|stream| !stream.remote_fin).map(|stream| stream.unanswered).sum()
+    }
+
+    /// Written bytes that were not sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    pub(crate) fn carried(&self) -> Carried {
+        self.carried
+    }
+
+    /// Whether an application that does not read is on the way to stop all others.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.unread >= self.receive_budget / 2
     }
 
     /// Received bytes that no application has read.

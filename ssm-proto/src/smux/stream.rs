@@ -96,8 +96,9 @@ impl Stream {
         }
     }
 
-    pub(super) fn discard_unsent(&mut self) {
-        self.send = BytesMut::new();
+    /// Drops what was written and not sent; how many bytes.
+    pub(super) fn discard_unsent(&mut self) -> usize {
+        std::mem::take(&mut self.send).len()
     }
 
     pub(super) fn receive(&mut self, data: Bytes) {

@@ -147,6 +147,11 @@ impl SdkSsm {
     }
 }
 
+fn session_filter(key: SessionFilterKey, value: &str) -> Result<SessionFilter, AwsError> {
+    let filter = SessionFilter::builder().key(key).value(value).build();
+    filter.map_err(|error| AwsError::InvalidRequest(error.to_string()))
+}
+
 /// Without the SDK's own second try.
 fn once() -> aws_sdk_ssm::config::Builder {
     aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled())
@@ -213,11 +218,7 @@ impl SsmApi for SdkSsm {
 
     fn active_sessions<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<SessionSeen>, AwsError>> {
         Box::pin(async move {
-            let filter = SessionFilter::builder()
-                .key(SessionFilterKey::TargetId)
-                .value(target)
-                .build()
-                .map_err(|error| AwsError::InvalidRequest(error.to_string()))?;
+            let filter = session_filter(SessionFilterKey::TargetId, target)?;
             let mut found = Vec::new();
             let mut next = None;
             for _ in 0..SESSIONS_PAGES {
@@ -241,11 +242,7 @@ impl SsmApi for SdkSsm {
 
     fn session_limit<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Duration>, AwsError>> {
         Box::pin(async move {
-            let filter = SessionFilter::builder()
-                .key(SessionFilterKey::SessionId)
-                .value(id)
-                .build()
-                .map_err(|error| AwsError::InvalidRequest(error.to_string()))?;
+            let filter = session_filter(SessionFilterKey::SessionId, id)?;
             let answer = match self.client.describe_sessions().state(SessionState::Active).filters(filter).send().await
             {
                 Ok(answer) => answer,

@@ -1,31 +1,70 @@
 //! Local ports for programs that must be told one beforehand.
+//!
+//! Tests run as parallel processes, and a port that one has chosen stays free until its program binds it. So each process
+//! has blocks of ports to itself: it listens on a block's first port for as long as it runs, and who finds that port taken
+//! goes on to another block.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::process;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Below the range from which Linux picks ports for outgoing connections (32768 upwards), so that
 /// no connection of a parallel test takes a port between our look and its use.
 const FIRST: u16 = 12_000;
-const COUNT: u16 = 20_000;
+const BLOCKS: u16 = 400;
+/// Ports of a block, its guard included; most tests need only a few.
+const BLOCK: u16 = 50;
 
-/// Tests run as parallel processes: each starts somewhere else and counts upwards.
-const STEP_BETWEEN_PROCESSES: u32 = 97;
+static OURS: Mutex<Option<Block>> = Mutex::new(None);
 
-static NEXT: AtomicU16 = AtomicU16::new(0);
+/// Ports that no other test takes.
+struct Block {
+    guards: Vec<TcpListener>,
+    next: u16,
+    end: u16,
+}
 
-/// Returns a port that nothing listens on, on either loopback address.
+impl Block {
+    /// Takes one that nobody has; the first look differs between processes, so that few looks are needed.
+    fn claim(mut guards: Vec<TcpListener>) -> Self {
+        let start = process::id() % u32::from(BLOCKS);
+        for offset in 0..BLOCKS {
+            let number = (u16::try_from(start).expect("below BLOCKS") + offset) % BLOCKS;
+            let first = FIRST + number * BLOCK;
+            if let Ok(guard) = TcpListener::bind(("127.0.0.1", first)) {
+                guards.push(guard);
+                return Self { guards, next: first + 1, end: first + BLOCK };
+            }
+        }
+        panic!("no block of free ports between {FIRST} and {}", FIRST + BLOCKS * BLOCK);
+    }
+}
+
+/// Returns a port that nothing listens on, on either loopback address, and that no other test is given.
 pub fn free_port() -> u16 {
-    let base = process::id().wrapping_mul(STEP_BETWEEN_PROCESSES) % u32::from(COUNT);
-    for _ in 0..COUNT {
-        let offset = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = FIRST + u16::try_from((base + offset) % u32::from(COUNT)).expect("below COUNT");
+    let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let mut block = match ours.take() {
+            Some(block) if block.next < block.end => block,
+            Some(used_up) => Block::claim(used_up.guards),
+            None => Block::claim(Vec::new()),
+        };
+        let port = block.next;
+        block.next += 1;
+        *ours = Some(block);
         let v4 = TcpListener::bind(("127.0.0.1", port));
-        let v6_taken = matches!(TcpListener::bind(("::1", port)),
-            Err(e) if e.kind() == std::io::ErrorKind::AddrInUse);
+        let v6_taken = matches!(TcpListener::bind(("::1", port)), Err(e) if e.kind() == ErrorKind::AddrInUse);
         if v4.is_ok() && !v6_taken {
             return port;
         }
     }
-    panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+}
+
+#[test]
+fn no_port_is_given_out_twice() {
+    let mut ports: Vec<u16> = (0..3 * BLOCK).map(|_| free_port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), usize::from(3 * BLOCK));
 }

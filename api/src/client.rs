@@ -3,12 +3,16 @@
 //! Each request is a connection of its own: on a Unix socket that costs tens of microseconds, and
 //! no request can be held up by another. It does not start a daemon; that is the command line's.
 
+use crate::connection::Connections;
 use crate::error::{ApiError, ErrorBody, ErrorCode};
 use crate::event::DaemonEvent;
 use crate::history::History;
 use crate::log::{LogEvent, LogQuery, Logs};
+use crate::session::Sessions;
+use crate::setting::Settings;
 use crate::sse::{SseReader, TooLarge};
 use crate::status::TunnelStatus;
+use crate::traffic::{Span, Traffic};
 use crate::types::{Accepted, DaemonVersion, Reloaded, SelectRequest, StopRequest, Tunnels};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -138,6 +142,38 @@ impl Client {
     /// [`ErrorCode::NoSuchTunnel`], and as every request.
     pub async fn history(&self, name: &str) -> Result<History, ClientError> {
         self.get(&tunnel_path(name, "/history")).await
+    }
+
+    /// `GET /v1/tunnels/{name}/connections`: who uses it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn connections(&self, name: &str) -> Result<Connections, ClientError> {
+        self.get(&tunnel_path(name, "/connections")).await
+    }
+
+    /// `GET /v1/tunnels/{name}/sessions`: what carries it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn sessions(&self, name: &str) -> Result<Sessions, ClientError> {
+        self.get(&tunnel_path(name, "/sessions")).await
+    }
+
+    /// `GET /v1/tunnels/{name}/traffic`: its rates and round trips lately.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn traffic(&self, name: &str, span: Span) -> Result<Traffic, ClientError> {
+        self.get(&tunnel_path(name, &format!("/traffic?span={}", span.as_str()))).await
+    }
+
+    /// `GET /v1/tunnels/{name}/config`: its configuration in force, and where each value comes from.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchTunnel`], and as every request.
+    pub async fn settings(&self, name: &str) -> Result<Settings, ClientError> {
+        self.get(&tunnel_path(name, "/config")).await
     }
 
     /// `POST /v1/tunnels/{name}/restart`: closes its sessions and opens new ones.

@@ -16,24 +16,32 @@
 #![warn(missing_docs)]
 
 mod client;
+mod connection;
 mod error;
 mod event;
 mod history;
 mod log;
 mod selector;
+mod session;
+mod setting;
 mod socket;
 mod sse;
 mod status;
+mod traffic;
 mod types;
 
 pub use client::{Client, ClientError, Events, LogEvents};
+pub use connection::{Connection, ConnectionState, Connections, Process};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::DaemonEvent;
 pub use history::{History, StateChange, Toll};
 pub use log::{LogEvent, LogLevel, LogLine, LogQuery, Logs};
 pub use selector::{Selector, SelectorError, similar};
+pub use session::{Session, SessionState, Sessions};
+pub use setting::{Setting, SettingOrigin, Settings};
 pub use socket::{PlaceError, Places, socket_in};
 pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
+pub use traffic::{Sample, Span, Traffic, TrafficQuery};
 pub use types::{
     Accepted, DaemonVersion, Reloaded, SelectRequest, StopRequest, Tunnels, UpRequest, Version, aws_environment,
 };

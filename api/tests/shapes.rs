@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use tunnels_api::{
-    ApiError, Cause, CauseKind, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode, LogEvent, LogLevel, Logs,
-    TargetState, TunnelState, TunnelStatus, Tunnels, Version, aws_environment,
+    ApiError, Cause, CauseKind, ConnectionState, Connections, DaemonEvent, DaemonVersion, ErrorBody, ErrorCode,
+    LogEvent, LogLevel, Logs, SessionState, Sessions, Setting, SettingOrigin, Settings, Span, TargetState, Traffic,
+    TunnelState, TunnelStatus, Tunnels, Version, aws_environment,
 };
 
 fn status() -> TunnelStatus {
@@ -171,6 +172,41 @@ fn logs() {
     }
 }
 
+/// Reads it as `T` and writes it again, which must come to the same.
+fn is_shape_of<T: serde::Serialize + serde::de::DeserializeOwned>(shape: &Value) {
+    let read: T = serde_json::from_value(shape.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(&read).unwrap(), shape);
+}
+
+#[test]
+fn what_is_seen_of_one_tunnel() {
+    is_shape_of::<Connections>(&json!({"tunnel": "orders-db", "left_out": 2, "connections": [
+        {"id": 7, "since": "2026-11-21T06:00:00Z", "state": "open", "peer": "127.0.0.1:53122",
+         "process": {"command": "psql", "pid": 4711}, "bytes_in": 1, "bytes_out": 2, "rate_in": 3, "rate_out": 4},
+        {"id": 8, "since": "2026-11-21T06:00:00Z", "state": "held",
+         "bytes_in": 0, "bytes_out": 0, "rate_in": 0, "rate_out": 0},
+    ]}));
+    is_shape_of::<Sessions>(&json!({"tunnel": "orders-db", "sessions": [
+        {"id": "ada-0a1b2c", "target": "i-0", "region": "eu-west-1", "document": "d", "agent_version": "3.3.987.0",
+         "state": "open", "since": "2026-11-21T06:00:00Z", "connections": 2, "rtt_ms": 12.5},
+        {"id": "ada-3d4e5f", "target": "i-0", "region": "eu-west-1", "document": "d",
+         "state": "resuming", "since": "2026-11-21T06:00:00Z", "connections": 0},
+    ]}));
+    is_shape_of::<Traffic>(&json!({"tunnel": "orders-db", "step_s": 1, "until": "2026-11-21T06:00:00Z", "samples": [
+        {"rate_in": 730, "rate_out": 12, "rtt_ms": 12.5}, {"rate_in": 0, "rate_out": 0},
+    ]}));
+    is_shape_of::<Settings>(&json!({"tunnel": "orders-db", "settings": [
+        {"key": "remote", "value": "orders.example:5432", "from": "tunnel", "file": "/c.toml", "line": 8},
+        {"key": "target", "value": {"tag": "Name=bastion"}, "from": "defaults", "file": "/c.toml", "line": 3},
+        {"key": "profile", "value": "dev", "from": "environment", "variable": "AWS_PROFILE"},
+        {"key": "hold", "value": "30s", "from": "built-in"},
+        {"key": "reason", "value": null, "from": "unset"},
+    ]}));
+    for span in Span::ALL {
+        assert_eq!(serde_json::to_value(span).unwrap(), span.as_str());
+    }
+}
+
 #[test]
 fn words_of_a_newer_daemon_are_read() {
     let event: DaemonEvent = serde_json::from_value(json!({"type": "moon-rose", "phase": "full"})).unwrap();
@@ -188,6 +224,12 @@ fn words_of_a_newer_daemon_are_read() {
     assert_eq!(level, LogLevel::Trace);
     let cause: Cause = serde_json::from_value(json!({"kind": "moon", "text": "t", "more": 1})).unwrap();
     assert_eq!(cause.kind, CauseKind::Other);
+    let state: SessionState = serde_json::from_value(json!("moonlit")).unwrap();
+    assert_eq!(state, SessionState::Unknown);
+    let state: ConnectionState = serde_json::from_value(json!("moonlit")).unwrap();
+    assert_eq!(state, ConnectionState::Unknown);
+    let setting = json!({"key": "moon", "value": 1, "from": "the moon", "phase": "full"});
+    assert_eq!(serde_json::from_value::<Setting>(setting).unwrap().origin, SettingOrigin::Unknown);
     let code: ErrorCode = serde_json::from_value(json!("moon")).unwrap();
     assert_eq!(code, ErrorCode::Failed);
 }

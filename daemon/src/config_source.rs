@@ -4,7 +4,7 @@
 //! that hangs. What is read is handed over whole; applying it is the daemon's.
 
 use crate::clock;
-use crate::config::{self, Config, ConfigErrors};
+use crate::config::{self, ConfigErrors, Resolved};
 use crate::watch::{Watched, Watcher};
 use std::future::pending;
 use std::panic::resume_unwind;
@@ -29,14 +29,14 @@ const TICK: Duration = Duration::from_millis(20);
 pub(crate) struct Loaded {
     /// Files that are stamped later may hold something else.
     pub(crate) at: Timestamp,
-    pub(crate) config: Result<Config, ConfigErrors>,
+    pub(crate) config: Result<Resolved, ConfigErrors>,
 }
 
 impl Loaded {
     fn read(path: &Path) -> Self {
         // Before anything is read: what is written meanwhile is later than this.
         let at = clock::timestamp() - TICK;
-        Self { at, config: config::load(path) }
+        Self { at, config: config::resolve(path) }
     }
 }
 
@@ -114,7 +114,7 @@ impl ConfigSource {
     /// The files may be others now. Of a configuration that is wrong, too: its mending is to be seen.
     fn follow(&mut self, loaded: &Loaded) {
         let files: &[PathBuf] = match &loaded.config {
-            Ok(config) => &config.files,
+            Ok(resolved) => &resolved.config.files,
             Err(errors) => errors.files(),
         };
         if let Some(watcher) = &mut self.watcher {

@@ -4,9 +4,12 @@
 //! closes the account with every change. It knows no states and no tunnels.
 
 use crate::clock;
+use crate::meter::Meter;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tunnels_api::Toll;
+use tunnels_api::{Timestamp, Toll};
 
 /// Connections and the tunnel learn of a session's end in any order. What was lost so shortly before a change
 /// that leaves no session was lost with it.
@@ -18,7 +21,9 @@ pub(crate) struct Connections(Mutex<Account>);
 
 #[derive(Debug, Default)]
 struct Account {
-    open: u32,
+    /// The open ones, in the order in which they came.
+    open: BTreeMap<u64, Entry>,
+    next: u64,
     /// Counts the changes of the tunnel; a connection knows its own from its ticket.
     period: u64,
     /// Of the open ones, those that were there when the period began.
@@ -27,6 +32,37 @@ struct Account {
     turned_away: u32,
     /// Of the lost ones, those of the last moment.
     just_lost: Option<(Instant, u32)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    since: Timestamp,
+    peer: Peer,
+    is_carried: bool,
+    meter: Arc<Meter>,
+}
+
+/// Who is at the other end of a local connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// The application's address and ours.
+    Tcp { theirs: SocketAddr, ours: SocketAddr },
+    /// The application's process, where the system tells.
+    Unix { pid: Option<u32> },
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+}
+
+/// An open connection as it is now.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) id: u64,
+    pub(crate) since: Timestamp,
+    pub(crate) peer: Peer,
+    /// It has a stream.
+    pub(crate) is_carried: bool,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// What becomes of the losses of the last moment when an account is closed.
@@ -40,15 +76,39 @@ pub(crate) enum LastLosses {
 
 impl Connections {
     /// Counts a connection for as long as the ticket lives.
-    pub(crate) fn enter(self: &Arc<Self>) -> Ticket {
+    pub(crate) fn enter(self: &Arc<Self>, peer: Peer) -> Ticket {
         let mut account = self.account();
-        account.open += 1;
-        Ticket { period: account.period, fate: Fate::TurnedAway, of: Arc::clone(self) }
+        let id = account.next;
+        account.next += 1;
+        let meter = Arc::new(Meter::default());
+        let entry = Entry { since: clock::timestamp(), peer, is_carried: false, meter: Arc::clone(&meter) };
+        account.open.insert(id, entry);
+        Ticket { id, period: account.period, fate: Fate::TurnedAway, meter, of: Arc::clone(self) }
     }
 
     /// How many there are.
     pub(crate) fn open(&self) -> u32 {
-        self.account().open
+        self.account().open_count()
+    }
+
+    /// The oldest of them, at most so many.
+    pub(crate) fn list(&self, most: usize) -> Vec<Open> {
+        let account = self.account();
+        let open = account.open.iter().take(most).map(|(&id, entry)| Open {
+            id,
+            since: entry.since,
+            peer: entry.peer,
+            is_carried: entry.is_carried,
+            meter: Arc::clone(&entry.meter),
+        });
+        open.collect()
+    }
+
+    /// Computes the rates of each; called about once a second.
+    pub(crate) fn sample(&self, now: Instant) {
+        for entry in self.account().open.values() {
+            entry.meter.sample(now);
+        }
     }
 
     /// What became of them since the last [`Self::close_account`].
@@ -65,7 +125,7 @@ impl Connections {
         };
         let toll = account.toll();
         account.period += 1;
-        account.older = account.open;
+        account.older = account.open_count();
         account.lost = moved;
         account.turned_away = 0;
         Toll { lost: toll.lost - moved, ..toll }
@@ -78,6 +138,10 @@ impl Connections {
 }
 
 impl Account {
+    fn open_count(&self) -> u32 {
+        u32::try_from(self.open.len()).unwrap_or(u32::MAX)
+    }
+
     fn toll(&self) -> Toll {
         Toll { lived: self.older, lost: self.lost, turned_away: self.turned_away }
     }
@@ -97,7 +161,9 @@ fn is_same_moment(earlier: Instant, now: Instant) -> bool {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     of: Arc<Connections>,
+    id: u64,
     period: u64,
+    meter: Arc<Meter>,
     /// What has become of it if it ends now.
     fate: Fate,
 }
@@ -113,6 +179,14 @@ impl Ticket {
     /// It has a stream: from now on its end is a loss unless it is told to be over.
     pub(crate) fn carried(&mut self) {
         self.fate = Fate::Lost;
+        if let Some(entry) = self.of.account().open.get_mut(&self.id) {
+            entry.is_carried = true;
+        }
+    }
+
+    /// Where its bytes are counted.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The remote refused it.
@@ -129,7 +203,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut account = self.of.account();
-        account.open -= 1;
+        account.open.remove(&self.id);
         if self.period < account.period {
             account.older -= 1;
         }
@@ -152,16 +226,16 @@ mod tests {
     #[test]
     fn who_was_there_before_and_is_there_after_has_lived() {
         let connections = Arc::new(Connections::default());
-        let mut stays = connections.enter();
+        let mut stays = connections.enter(Peer::default());
         stays.carried();
-        let mut leaves = connections.enter();
+        let mut leaves = connections.enter(Peer::default());
         leaves.carried();
         let now = Instant::now();
         assert_eq!(connections.close_account(LastLosses::Stay, now), toll(0, 0, 0));
         assert_eq!(connections.toll(), toll(2, 0, 0));
         // One that comes and goes meanwhile changes nothing, nor does one that stays but came later.
-        let late = connections.enter();
-        connections.enter().over();
+        let late = connections.enter(Peer::default());
+        connections.enter(Peer::default()).over();
         leaves.over();
         drop(leaves);
         assert_eq!(connections.close_account(LastLosses::Stay, now), toll(1, 0, 0));
@@ -173,7 +247,7 @@ mod tests {
     #[test]
     fn what_is_lost_a_moment_before_a_change_is_lost_with_it_once() {
         let connections = Arc::new(Connections::default());
-        let lose = || connections.enter().carried();
+        let lose = || connections.enter(Peer::default()).carried();
         lose();
         let now = Instant::now();
         assert_eq!(connections.close_account(LastLosses::MoveOn, now + SAME_MOMENT * 2), toll(0, 1, 0), "long ago");
@@ -191,10 +265,27 @@ mod tests {
     #[test]
     fn a_refused_connection_is_turned_away() {
         let connections = Arc::new(Connections::default());
-        let mut refused = connections.enter();
+        let mut refused = connections.enter(Peer::default());
         refused.carried();
         refused.turned_away();
         drop(refused);
         assert_eq!(connections.toll(), toll(0, 0, 1));
+    }
+
+    #[test]
+    fn open_connections_are_listed_with_what_went_through_each() {
+        let connections = Arc::new(Connections::default());
+        let peer = Peer::Unix { pid: Some(7) };
+        let held = connections.enter(Peer::default());
+        let mut carried = connections.enter(peer);
+        carried.carried();
+        carried.meter().add_in(12);
+        let list = connections.list(10);
+        let seen: Vec<_> = list.iter().map(|open| (open.peer, open.is_carried, open.meter.read().bytes_in)).collect();
+        assert_eq!(seen, [(Peer::Unknown, false, 0), (peer, true, 12)]);
+        assert!(list[0].id < list[1].id);
+        assert_eq!(connections.list(1).len(), 1);
+        drop(held);
+        assert_eq!(connections.list(10).len(), 1);
     }
 }

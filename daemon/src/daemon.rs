@@ -96,13 +96,15 @@ impl Daemon {
     /// [`StartError`]; nothing is left running.
     pub fn start(options: Options) -> Result<Self, StartError> {
         let (source, loaded) = ConfigSource::open(options.config_path);
-        let config = loaded.config?;
+        let resolved = loaded.config?;
         let instance = Instance::claim(&options.runtime_dir)?;
         let state = StateFile::open(&options.state_dir, instance.socket()).map_err(|error| match error {
             ClaimError::Io { source, .. } => StartError::State { path: options.state_dir.clone(), source },
             other => other.into(),
         })?;
         let board = StatusBoard::new(loaded.at);
+        let config = resolved.config.clone();
+        board.set_resolved(resolved);
         let (sender, commands) = mpsc::channel(COMMAND_QUEUE);
         let version = DaemonVersion {
             version: options.version,
@@ -240,8 +242,9 @@ fn apply(
     board: &StatusBoard,
 ) -> (Result<Reloaded, ApiError>, BoxFuture<'static, ()>) {
     match loaded.config {
-        Ok(config) => {
-            let (done, in_force) = supervisor.apply(config, loaded.at);
+        Ok(resolved) => {
+            let (done, in_force) = supervisor.apply(resolved.config.clone(), loaded.at);
+            board.set_resolved(resolved);
             tell(&done);
             (Ok(done), in_force.boxed())
         }

@@ -4,11 +4,14 @@
 //! and are answered as soon as they are accepted, which is not yet that they are done. Nothing here
 //! decides or performs.
 
+use crate::config::Resolved;
+use crate::connections::Open;
 use crate::log_buffer::LogBuffer;
 use crate::status::{ConfigState, StatusBoard, Subscription};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tunnels_api::{ApiError, DaemonVersion, ErrorCode, History, Reloaded, TunnelStatus};
+use tunnels_api::{ApiError, DaemonVersion, ErrorCode, History, Reloaded, Sample, Session, Span, TunnelStatus};
 
 /// How many commands may wait for the control task. It never awaits AWS or the network, so the queue
 /// is only ever this long when a script floods the socket; senders then wait.
@@ -42,7 +45,7 @@ pub struct DaemonHandle {
     commands: mpsc::Sender<DaemonCommand>,
     board: StatusBoard,
     logs: LogBuffer,
-    version: std::sync::Arc<DaemonVersion>,
+    version: Arc<DaemonVersion>,
 }
 
 impl DaemonHandle {
@@ -52,7 +55,7 @@ impl DaemonHandle {
         logs: LogBuffer,
         version: DaemonVersion,
     ) -> Self {
-        Self { commands, board, logs, version: std::sync::Arc::new(version) }
+        Self { commands, board, logs, version: Arc::new(version) }
     }
 
     /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names. A reason is
@@ -111,6 +114,26 @@ impl DaemonHandle {
     /// The last changes of one tunnel, by its exact name.
     pub fn history(&self, name: &str) -> Option<History> {
         self.board.history(name)
+    }
+
+    /// The open connections of one tunnel, the oldest first and at most so many, and how many more there are.
+    pub(crate) fn connections(&self, name: &str, most: usize) -> Option<(Vec<Open>, u64)> {
+        self.board.connections(name, most)
+    }
+
+    /// The sessions of one tunnel, by its exact name.
+    pub fn sessions(&self, name: &str) -> Option<Vec<Session>> {
+        self.board.sessions(name)
+    }
+
+    /// What one tunnel carried lately, by its exact name.
+    pub fn traffic(&self, name: &str, span: Span) -> Option<Vec<Sample>> {
+        self.board.traffic(name, span)
+    }
+
+    /// The configuration in force.
+    pub(crate) fn resolved(&self) -> Option<Arc<Resolved>> {
+        self.board.resolved()
     }
 
     /// Everything there is now, and everything that will happen after it.

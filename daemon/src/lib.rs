@@ -31,10 +31,13 @@ mod log_buffer;
 mod log_layer;
 mod log_limit;
 mod logins;
+mod meter;
+mod sessions;
 mod sockets;
 mod state;
 mod status;
 mod supervisor;
+mod traffic;
 mod tunnel;
 mod watch;
 

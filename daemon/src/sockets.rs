@@ -1,5 +1,5 @@
 //! What the kernel knows of TCP sockets of this machine: whether the other end of a loopback connection
-//! still has an owner, and who listens on a port.
+//! still has an owner and which process that is, and who listens on a port.
 //!
 //! One socket is asked for by its addresses (`diag`), in microseconds however many there are; where that is
 //! not to be had, and for ports, the whole table is read (`table`). Other systems than Linux have neither:
@@ -7,9 +7,13 @@
 
 mod diag;
 mod holder;
+mod process;
 mod table;
 
+use crate::connections::Peer;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use tunnels_api::Process;
 
 pub(crate) use holder::holder_of_path;
 pub use holder::{Holder, holder_of};
@@ -32,6 +36,26 @@ pub(crate) async fn owner(local: SocketAddr, remote: SocketAddr) -> Owner {
         Ok(owner) => owner,
         Err(_) => tokio::task::spawn_blocking(move || table::owner(local, remote)).await.unwrap_or(Owner::Invisible),
     }
+}
+
+/// The processes at the other ends of local connections, each at the place of its peer; none where the system does
+/// not tell. Reads `/proc`, and blocks meanwhile.
+pub(crate) fn processes_of(peers: &[Peer]) -> Vec<Option<Process>> {
+    let ends: Vec<_> = peers
+        .iter()
+        .map(|peer| match *peer {
+            Peer::Tcp { theirs, ours } => Some((canonical(theirs), canonical(ours))),
+            Peer::Unix { .. } | Peer::Unknown => None,
+        })
+        .collect();
+    let wanted: Vec<_> = ends.iter().copied().flatten().collect();
+    let inodes = if wanted.is_empty() { BTreeMap::new() } else { table::inodes(&wanted) };
+    let processes = process::holding(&inodes.values().copied().collect::<Vec<_>>());
+    let found = |(peer, ends): (&Peer, Option<(SocketAddr, SocketAddr)>)| match peer {
+        Peer::Unix { pid } => process::named((*pid)?),
+        Peer::Tcp { .. } | Peer::Unknown => processes.get(inodes.get(&ends?)?).cloned(),
+    };
+    peers.iter().zip(ends).map(found).collect()
 }
 
 /// A dual-stack socket shows an IPv4 address inside an IPv6 one; scope and flow are not asked for.
@@ -71,5 +95,19 @@ mod tests {
             assert_eq!(owner(nobody, ours).await, Owner::Invisible);
             assert_eq!(owner(ours, nobody).await, Owner::Invisible, "a listener is no connection");
         }
+    }
+
+    #[test]
+    fn the_processes_of_connections_are_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(ours).unwrap();
+        let (_accepted, theirs) = listener.accept().unwrap();
+        let nobody = Peer::Tcp { theirs: SocketAddr::new(ours.ip(), 1), ours };
+        let unix = Peer::Unix { pid: Some(std::process::id()) };
+        let found = processes_of(&[nobody, Peer::Tcp { theirs, ours }, Peer::Unknown, unix]);
+        let pids: Vec<_> = found.iter().map(|process| process.as_ref().map(|process| process.pid)).collect();
+        assert_eq!(pids, [None, Some(std::process::id()), None, Some(std::process::id())]);
+        assert!(!found[1].as_ref().unwrap().command.is_empty());
     }
 }

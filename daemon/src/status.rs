@@ -4,15 +4,18 @@
 //! broadcast. Byte and connection counters are atomics that the forwarding tasks bump without asking
 //! anybody; they are read when somebody looks. The board decides nothing.
 
-use crate::connections::Connections;
+use crate::config::Resolved;
+use crate::connections::{Connections, Open};
 use crate::history::{Change, History};
+use crate::meter::{Meter, Reading};
+use crate::sessions::Sessions;
+use crate::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
-use tunnels_api::{DaemonEvent, TargetState, Timestamp, TunnelStatus};
+use tunnels_api::{DaemonEvent, Sample, Session, Span, TargetState, Timestamp, TunnelState, TunnelStatus};
 
 /// How many events a slow subscriber may lag behind. One that lags more gets a new snapshot instead,
 /// so the number only bounds memory: 1 000 tunnels that all change state once still fit.
@@ -24,11 +27,9 @@ pub(crate) type RttSource = Box<dyn Fn() -> Option<Duration> + Send>;
 /// The figures of one tunnel that change with every byte, shared with its forwarding tasks.
 #[derive(Default)]
 pub(crate) struct Gauges {
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
+    meter: Meter,
     connections: Arc<Connections>,
-    rate_in: AtomicU64,
-    rate_out: AtomicU64,
+    sessions: Arc<Sessions>,
     /// Set while a session is attached.
     rtt: Mutex<Option<RttSource>>,
 }
@@ -36,27 +37,27 @@ pub(crate) struct Gauges {
 impl fmt::Debug for Gauges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gauges")
-            .field("bytes_in", &self.bytes_in)
-            .field("bytes_out", &self.bytes_out)
+            .field("meter", &self.meter)
             .field("connections", &self.connections)
+            .field("sessions", &self.sessions)
             .finish_non_exhaustive()
     }
 }
 
 impl Gauges {
-    /// Counts bytes that went towards the user.
-    pub(crate) fn add_in(&self, bytes: usize) {
-        self.bytes_in.fetch_add(bytes as u64, Relaxed);
-    }
-
-    /// Counts bytes that went towards the remote.
-    pub(crate) fn add_out(&self, bytes: usize) {
-        self.bytes_out.fetch_add(bytes as u64, Relaxed);
+    /// Where the bytes of all its connections are counted.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Its forwarded connections, and what became of them.
     pub(crate) fn connections(&self) -> &Arc<Connections> {
         &self.connections
+    }
+
+    /// Its sessions.
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// Forwarded connections that are open.
@@ -71,15 +72,23 @@ impl Gauges {
 
     /// Overlays the live figures on a status.
     fn fill(&self, status: &mut TunnelStatus) {
-        status.bytes_in = self.bytes_in.load(Relaxed);
-        status.bytes_out = self.bytes_out.load(Relaxed);
+        let Reading { bytes_in, bytes_out, rate_in, rate_out } = self.meter.read();
+        status.bytes_in = bytes_in;
+        status.bytes_out = bytes_out;
         status.streams = self.streams();
-        status.rate_in = self.rate_in.load(Relaxed);
-        status.rate_out = self.rate_out.load(Relaxed);
-        if let Some(rtt) = lock(&self.rtt).as_ref().and_then(|ask| ask()) {
-            status.rtt_ms = Some((rtt.as_secs_f64() * 1e6).round() / 1e3);
-        }
+        status.rate_in = rate_in;
+        status.rate_out = rate_out;
+        status.rtt_ms = self.rtt();
     }
+
+    fn rtt(&self) -> Option<f64> {
+        lock(&self.rtt).as_ref().and_then(|ask| ask()).map(milliseconds)
+    }
+}
+
+/// As clients get it, to the microsecond.
+pub(crate) fn milliseconds(rtt: Duration) -> f64 {
+    (rtt.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// What a subscriber gets: the state of things, and what happens after it, with nothing between lost.
@@ -128,6 +137,8 @@ struct Shared {
 struct Board {
     entries: Vec<Entry>,
     config: ConfigState,
+    /// The configuration in force; none before the first.
+    resolved: Option<Arc<Resolved>>,
     /// The next entry's.
     next_slot: u64,
 }
@@ -151,8 +162,8 @@ struct Entry {
     gauges: Arc<Gauges>,
     /// Of the credentials that its calls need.
     expiry: Option<KnownExpiry>,
-    /// Byte counters at the last sample, for the rates.
-    sampled: (u64, u64, Instant),
+    /// What it carried lately.
+    traffic: Traffic,
 }
 
 impl Entry {
@@ -168,15 +179,13 @@ impl Entry {
 
     fn sample(&mut self, now: Instant) {
         let gauges = &self.gauges;
-        let (old_in, old_out, then) = self.sampled;
-        let (new_in, new_out) = (gauges.bytes_in.load(Relaxed), gauges.bytes_out.load(Relaxed));
-        let micros = now.saturating_duration_since(then).as_micros().max(1);
-        let rate = |new: u64, old: u64| {
-            u64::try_from(u128::from(new.saturating_sub(old)) * 1_000_000 / micros).unwrap_or(u64::MAX)
-        };
-        gauges.rate_in.store(rate(new_in, old_in), Relaxed);
-        gauges.rate_out.store(rate(new_out, old_out), Relaxed);
-        self.sampled = (new_in, new_out, now);
+        gauges.meter.sample(now);
+        gauges.connections.sample(now);
+        // Most tunnels of many are never up.
+        if self.status.state != TunnelState::Down || !self.traffic.is_empty() {
+            let Reading { rate_in, rate_out, .. } = gauges.meter.read();
+            self.traffic.add(Sample { rate_in, rate_out, rtt_ms: gauges.rtt() });
+        }
     }
 }
 
@@ -184,7 +193,7 @@ impl StatusBoard {
     /// An empty board, its configuration read at that time.
     pub fn new(loaded: Timestamp) -> Self {
         let config = ConfigState { loaded, error: None };
-        let board = Board { entries: Vec::new(), config, next_slot: 0 };
+        let board = Board { entries: Vec::new(), config, resolved: None, next_slot: 0 };
         Self { shared: Arc::new(Shared { board: Mutex::new(board), events: broadcast::Sender::new(EVENT_BACKLOG) }) }
     }
 
@@ -205,6 +214,42 @@ impl StatusBoard {
         Some(entry.history.report(name, entry.gauges.connections.toll()))
     }
 
+    /// The open connections of one tunnel, the oldest first and at most so many, and how many more there are.
+    pub(crate) fn connections(&self, name: &str, most: usize) -> Option<(Vec<Open>, u64)> {
+        let connections = Arc::clone(self.gauges(name)?.connections());
+        let list = connections.list(most);
+        let left_out = u64::from(connections.open()).saturating_sub(list.len() as u64);
+        Some((list, left_out))
+    }
+
+    /// The sessions of one tunnel.
+    pub fn sessions(&self, name: &str) -> Option<Vec<Session>> {
+        // Each of them has a lock of its own: not while the board is locked.
+        Some(self.gauges(name)?.sessions.look())
+    }
+
+    /// What one tunnel carried lately.
+    pub fn traffic(&self, name: &str, span: Span) -> Option<Vec<Sample>> {
+        let board = self.lock();
+        let entry = board.entries.iter().find(|entry| entry.status.name == name)?;
+        Some(entry.traffic.samples(span))
+    }
+
+    /// The configuration in force; none before the first.
+    pub(crate) fn resolved(&self) -> Option<Arc<Resolved>> {
+        self.lock().resolved.clone()
+    }
+
+    /// This configuration is in force.
+    pub(crate) fn set_resolved(&self, resolved: Resolved) {
+        self.lock().resolved = Some(Arc::new(resolved));
+    }
+
+    fn gauges(&self, name: &str) -> Option<Arc<Gauges>> {
+        let board = self.lock();
+        board.entries.iter().find(|entry| entry.status.name == name).map(|entry| Arc::clone(&entry.gauges))
+    }
+
     /// Everything there is now and everything that happens after it.
     pub fn subscribe(&self) -> Subscription {
         // Under the lock that is held while anything is sent: nothing falls between the two.
@@ -222,11 +267,12 @@ impl StatusBoard {
     }
 
     /// Adds a tunnel at the end of the board; the slot is for the tunnel's own task.
-    pub(crate) fn add(&self, status: TunnelStatus, gauges: Arc<Gauges>, now: Instant) -> Slot {
+    pub(crate) fn add(&self, status: TunnelStatus, gauges: Arc<Gauges>) -> Slot {
         let mut board = self.lock();
         let slot = Slot(board.next_slot);
         board.next_slot += 1;
-        let entry = Entry { slot, status, history: History::default(), gauges, expiry: None, sampled: (0, 0, now) };
+        let entry =
+            Entry { slot, status, history: History::default(), gauges, expiry: None, traffic: Traffic::default() };
         self.send(DaemonEvent::TunnelChanged { tunnel: entry.live() });
         board.entries.push(entry);
         slot

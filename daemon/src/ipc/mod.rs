@@ -1,10 +1,11 @@
 //! The daemon's front door: HTTP with JSON over a Unix socket.
 //!
 //! `server` owns the folder, the lock, the socket and who may connect; `routes` turns requests into
-//! calls of the [`DaemonHandle`](crate::DaemonHandle); `events` and `logs` turn the status
+//! calls of the [`DaemonHandle`](crate::DaemonHandle), `inspect` those that look into one tunnel; `events` and `logs` turn the status
 //! board and the log into server-sent events. Nothing here decides anything about tunnels.
 
 mod events;
+mod inspect;
 mod logs;
 mod routes;
 mod server;

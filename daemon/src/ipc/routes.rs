@@ -4,7 +4,7 @@
 //! whatever their content type says, and none is needed where every field has a default, so that a
 //! bare `curl -X POST` works. Documented one by one in `docs/ipc.md`.
 
-use super::{events, logs};
+use super::{events, inspect, logs};
 use crate::handle::DaemonHandle;
 use axum::Json;
 use axum::body::Bytes;
@@ -33,6 +33,10 @@ pub(super) fn router(daemon: DaemonHandle, shutdown: CancellationToken) -> Route
         .route("/v1/tunnels", get(tunnels))
         .route("/v1/tunnels/{name}", get(tunnel))
         .route("/v1/tunnels/{name}/history", get(history))
+        .route("/v1/tunnels/{name}/connections", get(inspect::connections))
+        .route("/v1/tunnels/{name}/sessions", get(inspect::sessions))
+        .route("/v1/tunnels/{name}/traffic", get(inspect::traffic))
+        .route("/v1/tunnels/{name}/config", get(inspect::config))
         .route("/v1/tunnels/{name}/up", post(tunnel_up))
         .route("/v1/tunnels/{name}/down", post(tunnel_down))
         .route("/v1/tunnels/{name}/restart", post(tunnel_restart))
@@ -73,7 +77,7 @@ impl IntoResponse for Failure {
     }
 }
 
-type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
 
 async fn tunnels(State(served): State<Served>) -> Json<Tunnels> {
     Json(Tunnels { tunnels: served.daemon.tunnels(), config_error: served.daemon.config_error() })
@@ -170,7 +174,7 @@ pub(super) fn existing(daemon: &DaemonHandle, name: &str) -> Result<TunnelStatus
     daemon.tunnel(name).ok_or_else(|| unknown(daemon, name))
 }
 
-fn unknown(daemon: &DaemonHandle, name: &str) -> ApiError {
+pub(super) fn unknown(daemon: &DaemonHandle, name: &str) -> ApiError {
     let tunnels = daemon.tunnels();
     let hint = match tunnels_api::similar(name, tunnels.iter().map(|tunnel| &*tunnel.name)) {
         Some(similar) => format!("did you mean `{similar}`? `tunnels ls` shows the names"),

@@ -1,14 +1,14 @@
 //! Who holds a local address that cannot be bound.
 //!
-//! From the kernel's tables to an inode, and from there to the process that has it open; other users'
-//! processes cannot be looked into, unless by root. Only command names are shown, never arguments: these may
-//! hold secrets. Reading blocks for as long as the machine has processes.
+//! From the kernel's tables to an inode, and from there to the process that has it open (`process`).
 
+use super::process;
 use super::table::{self, Listening};
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use tunnels_api::Process;
 
 /// Who it is, as well as can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,28 +66,8 @@ fn unix_inode(line: &str, path: &Path) -> Option<u64> {
 }
 
 fn process_with(inodes: &[u64]) -> Option<Holder> {
-    if inodes.is_empty() {
-        return None;
-    }
-    let links: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let name = process.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
-            continue;
-        };
-        let holds = files
-            .flatten()
-            .filter_map(|file| std::fs::read_link(file.path()).ok())
-            .any(|link| link.to_str().is_some_and(|link| links.iter().any(|wanted| wanted == link)));
-        if holds {
-            let command = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(Holder::Process { command: command.trim().to_owned(), pid });
-        }
-    }
-    None
+    let (_, Process { command, pid }) = process::holding(inodes).pop_first()?;
+    Some(Holder::Process { command, pid })
 }
 
 fn other_user(listeners: &[Listening]) -> Holder {

@@ -3,6 +3,7 @@
 //! Reading blocks for as long as the table is long. On other systems the table is empty.
 
 use super::{Owner, canonical};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// `TCP_LISTEN` in the kernel's numbering.
@@ -26,6 +27,17 @@ pub(super) fn owner(local: SocketAddr, remote: SocketAddr) -> Owner {
         .flat_map(|table| entries(table))
         .find(|entry| entry.local == local && entry.remote == remote)
         .map_or(Owner::Invisible, |entry| if entry.inode == 0 { Owner::Gone } else { Owner::Present })
+}
+
+/// The inodes of the sockets that are connected like this: their own address, then the other.
+pub(super) fn inodes(ends: &[(SocketAddr, SocketAddr)]) -> BTreeMap<(SocketAddr, SocketAddr), u64> {
+    let ends: BTreeSet<_> = ends.iter().copied().collect();
+    let held = |table: &String| {
+        let all =
+            entries(table).filter(|entry| entry.inode != 0).map(|entry| ((entry.local, entry.remote), entry.inode));
+        all.filter(|(between, _)| ends.contains(between)).collect::<Vec<_>>()
+    };
+    tables().iter().flat_map(held).collect()
 }
 
 /// A socket that somebody listens on.

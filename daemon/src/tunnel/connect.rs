@@ -11,7 +11,9 @@ use crate::aws::{AwsConnector, AwsError, SessionGrant, SsmApi, StartSession};
 use crate::chain;
 use crate::clock;
 use crate::config::TunnelConfig;
+use crate::sessions::{Listed, Look, Sessions};
 use crate::state::{SessionRecord, StartRecord, StateFile};
+use crate::status::milliseconds;
 use ssm_session::{Connect, ConnectError, KeepAlive, Session, SessionStatus, StreamUrl};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -20,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tunnels_api::{Cause, CauseKind};
+use tunnels_api::{Cause, CauseKind, SessionState};
 
 /// For name lookup, TCP, TLS and upgrade together. A network that needs longer will not carry a database.
 const WEBSOCKET: Duration = Duration::from_secs(15);
@@ -38,6 +40,7 @@ pub(super) struct Connector {
     pub(super) tunnel: Arc<TunnelConfig>,
     pub(super) aws: Arc<dyn AwsConnector>,
     pub(super) state: StateFile,
+    sessions: Arc<Sessions>,
     api: Mutex<Option<Arc<dyn SsmApi>>>,
     /// Who carried the last session: the next one goes there as long as it can.
     carrier: Mutex<Option<candidates::Carrier>>,
@@ -60,6 +63,8 @@ pub(super) struct Live {
     /// Why it is not the target that would have come first, if it is not.
     pub(super) instead: Option<Cause>,
     url: StreamUrl,
+    /// Its place among the tunnel's sessions, for whoever wants to see them.
+    _listed: Arc<Listed>,
 }
 
 /// Why a resume did not work.
@@ -105,12 +110,13 @@ fn gone(message: &str) -> DownCause {
 }
 
 impl Connector {
-    pub(super) fn new(tunnel: Arc<TunnelConfig>, around: &Surroundings) -> Arc<Self> {
+    pub(super) fn new(tunnel: Arc<TunnelConfig>, around: &Surroundings, sessions: Arc<Sessions>) -> Arc<Self> {
         let Surroundings { aws, state, .. } = around.clone();
         Arc::new(Self {
             tunnel,
             aws,
             state,
+            sessions,
             api: Mutex::new(None),
             carrier: Mutex::new(None),
             knows_limit: AtomicBool::new(false),
@@ -176,15 +182,47 @@ impl Connector {
             return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
         };
         outcome?;
+        let users = TaskTracker::new();
+        let listed = self.sessions.enter(self.look(&session, &users, &grant.session_id, &target, api.region()));
         Ok(Live {
             by: Arc::clone(self),
             session,
-            users: TaskTracker::new(),
+            users,
             id: grant.session_id,
             target,
             region: api.region(),
             instead: None,
             url,
+            _listed: Arc::new(listed),
+        })
+    }
+
+    /// What users see of a session.
+    fn look(&self, session: &Session, users: &TaskTracker, id: &str, target: &str, region: String) -> Look {
+        let (session, users) = (session.clone(), users.clone());
+        let opened = tunnels_api::Session {
+            id: id.to_owned(),
+            target: target.to_owned(),
+            region,
+            document: self.tunnel.document_name().to_owned(),
+            agent_version: session.agent_identity().map(|agent| agent.version),
+            state: SessionState::Open,
+            since: clock::timestamp(),
+            connections: 0,
+            rtt_ms: None,
+        };
+        Box::new(move || tunnels_api::Session {
+            state: match &*session.status().borrow() {
+                SessionStatus::Established => SessionState::Open,
+                SessionStatus::Suspect => SessionState::Silent,
+                SessionStatus::Opening | SessionStatus::Detached { .. } | SessionStatus::Resuming => {
+                    SessionState::Resuming
+                }
+                SessionStatus::Closed(_) => SessionState::Closed,
+            },
+            connections: u32::try_from(users.len()).unwrap_or(u32::MAX),
+            rtt_ms: session.stats().rtt.map(milliseconds),
+            ..opened.clone()
         })
     }
 

@@ -114,7 +114,7 @@ impl Shared {
 
 /// Serves one connection to its end.
 pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
-    let mut ticket = shared.gauges.connections().enter();
+    let mut ticket = shared.gauges.connections().enter(local.peer());
     shared.tell(News::StreamsChanged).await;
     let hold = shared.gate.borrow().hold;
     let admission = tokio::select! {
@@ -133,7 +133,7 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
                     let _ = news.try_send(News::Answered);
                 }
             };
-            Some(relay::relay(local, stream, &shared.gauges, on_answer).await)
+            Some(relay::relay(local, stream, [shared.gauges.meter(), ticket.meter()], on_answer).await)
         }
         Err(refused) => {
             tracing::debug!(parent: &shared.span, ?refused, ?hold, "connection reset");

@@ -1,5 +1,6 @@
 //! One accepted local connection, over TCP or a Unix socket: bytes, reset, and who is at the other end.
 
+use crate::connections::Peer;
 use futures_util::FutureExt as _;
 use std::io;
 use std::net::SocketAddr;
@@ -41,6 +42,17 @@ impl LocalStream {
         match &self.socket {
             Socket::Tcp(stream) => stream.peer_addr().ok().zip(stream.local_addr().ok()),
             Socket::Unix(_) => None,
+        }
+    }
+
+    /// Who is at the other end.
+    pub(super) fn peer(&self) -> Peer {
+        match &self.socket {
+            Socket::Tcp(_) => self.addresses().map_or(Peer::Unknown, |(theirs, ours)| Peer::Tcp { theirs, ours }),
+            Socket::Unix(stream) => {
+                let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()?.try_into().ok());
+                Peer::Unix { pid }
+            }
         }
     }
 

@@ -30,7 +30,7 @@ impl Publisher {
     pub(super) fn new(config: &TunnelConfig, board: StatusBoard, gauges: Arc<Gauges>, wanted: TargetState) -> Self {
         let configured = configured(config);
         let shown = TunnelStatus { wanted, ..configured.clone() };
-        let slot = board.add(shown.clone(), Arc::clone(&gauges), clock::now());
+        let slot = board.add(shown.clone(), Arc::clone(&gauges));
         Self { board, slot, gauges, configured, shown, retry_at: None, log: StateLog::new() }
     }
 

@@ -6,7 +6,7 @@
 
 use super::local_peer::PeerWatch;
 use super::local_stream::LocalStream;
-use crate::status::Gauges;
+use crate::meter::Meter;
 use ssm_session::MuxStream;
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -48,6 +48,9 @@ impl RemoteStream for MuxStream {
     }
 }
 
+/// The tunnel's, and the connection's own.
+pub(super) type Meters<'a> = [&'a Meter; 2];
+
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -66,7 +69,7 @@ pub(super) enum Ended {
 pub(super) async fn relay<R: RemoteStream>(
     mut local: LocalStream,
     mut remote: R,
-    gauges: &Gauges,
+    meters: Meters<'_>,
     on_answer: impl FnOnce(),
 ) -> Ended {
     let mut out = Direction::default();
@@ -78,7 +81,7 @@ pub(super) async fn relay<R: RemoteStream>(
         let before = back.total;
         let step = tokio::select! {
             // Cancel-safe: what was read and not written yet stays in the directions.
-            step = poll_fn(|cx| pump(cx, &mut local, &mut remote, &mut out, &mut back, gauges, &mut on_answer)) => step,
+            step = poll_fn(|cx| pump(cx, &mut local, &mut remote, &mut out, &mut back, meters, &mut on_answer)) => step,
             () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => Step::Look,
         };
         match step {
@@ -194,12 +197,14 @@ fn pump<R: RemoteStream, F: FnOnce()>(
     remote: &mut R,
     out: &mut Direction,
     back: &mut Direction,
-    gauges: &Gauges,
+    meters: Meters<'_>,
     on_answer: &mut Option<F>,
 ) -> Poll<Step> {
     // Answers first: when both are ready the session's buffers empty sooner.
     let received = back.copy(cx, remote, local, |bytes| {
-        gauges.add_in(bytes);
+        for meter in meters {
+            meter.add_in(bytes);
+        }
         if let Some(on_answer) = on_answer.take() {
             on_answer();
         }
@@ -213,7 +218,12 @@ fn pump<R: RemoteStream, F: FnOnce()>(
     if out.eof && out.pending.is_empty() {
         return Poll::Pending;
     }
-    match ready!(out.copy(cx, local, remote, |bytes| gauges.add_out(bytes))) {
+    let sent = out.copy(cx, local, remote, |bytes| {
+        for meter in meters {
+            meter.add_out(bytes);
+        }
+    });
+    match ready!(sent) {
         Ok(()) => Poll::Ready(Step::LocalEof),
         Err(CopyError::Read(_)) => Poll::Ready(Step::LocalError),
         Err(CopyError::Write(error)) => Poll::Ready(Step::RemoteError(error.kind())),

@@ -110,7 +110,7 @@ impl TunnelTask {
         let nudged = around.nudges.subscribe();
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
-            connector: Connector::new(Arc::clone(&config), &around),
+            connector: Connector::new(Arc::clone(&config), &around, Arc::clone(gauges.sessions())),
             lifecycle: Lifecycle::new(Policy::of(&config), fastrand::u64(..), clock::now()),
             wanted: TargetState::Down,
             shared: Shared::new(gate_out, news_in, Arc::clone(&gauges)),

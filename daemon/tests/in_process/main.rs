@@ -3,6 +3,7 @@
 mod edits;
 mod failover;
 mod harness;
+mod inspect;
 mod json_api;
 mod logs;
 mod sessions;

@@ -7,7 +7,6 @@ use crate::log_layer::LogSink as _;
 use crate::status::{Gauges, Slot, StatusBoard};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use std::time::Instant;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
@@ -85,7 +84,7 @@ impl Daemon {
         let instance = Instance::claim(folder.path()).expect("claims");
         let socket = instance.socket().to_owned();
         let board = StatusBoard::new(Timestamp::UNIX_EPOCH);
-        let slot = board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()), Instant::now());
+        let slot = board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()));
         let (commands, mut queue) = mpsc::channel(COMMAND_QUEUE);
         tokio::spawn(async move {
             while let Some(command) = queue.recv().await {

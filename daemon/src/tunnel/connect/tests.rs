@@ -26,7 +26,7 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
         drain: Duration::ZERO,
         hurry: CancellationToken::new(),
     };
-    (Connector::new(tunnel(keys), &around), folder)
+    (Connector::new(tunnel(keys), &around, Arc::default()), folder)
 }
 
 const REMOTE: &str = "remote = \"db:5432\"\ntarget = \"i-01234567\"";

@@ -1,6 +1,7 @@
 //! How connections end, against a remote made of a pipe and real local sockets.
 
 use super::*;
+use crate::meter::Meter;
 use crate::status::Gauges;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
@@ -70,7 +71,7 @@ fn run<A>(app: A, local: LocalStream, fails: Option<io::ErrorKind>) -> Running<A
     let gauges = Arc::new(Gauges::default());
     let stream = Remote { pipe: ours, fails, shut: Arc::clone(&shut), ended: Arc::clone(&ended) };
     let counted = Arc::clone(&gauges);
-    let relay = tokio::spawn(async move { relay(local, stream, &counted, || ()).await });
+    let relay = tokio::spawn(async move { relay(local, stream, [counted.meter(), &Meter::default()], || ()).await });
     Running { app, remote, shut, ended, gauges, relay }
 }
 

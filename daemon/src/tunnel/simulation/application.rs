@@ -4,6 +4,7 @@ use super::agent::BANNER;
 use super::pick;
 use super::sky::Sky;
 use super::world::OBEYED;
+use crate::connections::Peer;
 use crate::tunnel::forward::{News, Shared, admitted};
 use ssm_session::MuxStream;
 use std::io;
@@ -56,7 +57,7 @@ impl Applications {
             tally.open += 1;
             tally.ended_by_user
         });
-        let guard = self.shared.gauges.connections().enter();
+        let guard = self.shared.gauges.connections().enter(Peer::default());
         self.shared.tell(News::StreamsChanged).await;
         let outcome = self.converse(&mut random, exchanges).await;
         drop(guard);

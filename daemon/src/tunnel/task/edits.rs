@@ -41,6 +41,6 @@ impl TunnelTask {
             reason @ Some(_) => Arc::new(TunnelConfig { reason, ..(*self.config).clone() }),
             None => Arc::clone(&self.config),
         };
-        self.connector = Connector::new(config, &self.around);
+        self.connector = Connector::new(config, &self.around, Arc::clone(self.gauges.sessions()));
     }
 }

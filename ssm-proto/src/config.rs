@@ -26,11 +26,14 @@ pub struct Config {
     /// Largest payload of a stream message in bytes. 1 024 is what the official programs send; agents take far more, but
     /// nobody outside AWS knows what the gateway relays (§10.2).
     pub max_payload: usize,
-    /// Unacknowledged payload bytes at which new data waits. The wire has no window, so this is all that bounds the
+    /// Unacknowledged bytes at which new data waits, headers included. The wire has no window, so this is all that bounds the
     /// copies kept for retransmission and what piles up inside an agent whose target does not read (§10.3).
     pub max_in_flight_bytes: usize,
     /// The same in messages, for payloads much smaller than `max_payload`.
     pub max_in_flight_messages: usize,
+    /// Whether the window below `max_in_flight_bytes` follows the delay of the path, so that what is sent never queues on it
+    /// for long (§4.7).
+    pub congestion_control: bool,
     /// Payload bytes that may wait behind a gap. Tens of MiB: after a loss the agent repairs 10 messages a second while it
     /// sends up to 1 000 new ones, and what does not fit here must be repaired as well (§7.5).
     pub reorder_bytes: usize,
@@ -83,7 +86,8 @@ pub struct Config {
     /// How long something may stay unacknowledged on an open websocket, with nothing new heard, before the session is suspect
     /// (§7.6). A healthy path takes a round trip.
     pub suspect_after: Duration,
-    /// Client: how long after the last traffic a session with open streams is asked, once, whether it is still there.
+    /// Client: how long after the last traffic a session with open streams is asked, once, whether it is still there. With
+    /// `suspect_after` for the answer it makes less than the 10 s that are promised (`docs/reliability.md`).
     pub ask_after: Duration,
     /// How long the other side may keep silent in this way before the session is given up, added up over websockets until
     /// life shows. An agent takes up to two minutes to find that its own websocket is dead (§2.5).
@@ -105,6 +109,7 @@ impl Default for Config {
             max_payload: 1024,
             max_in_flight_bytes: 2 << 20,
             max_in_flight_messages: 4096,
+            congestion_control: true,
             reorder_bytes: 32 << 20,
             reorder_messages: 64 << 10,
             receive_budget: 4 << 20,
@@ -125,7 +130,7 @@ impl Default for Config {
             pause_limit: Duration::from_secs(3),
             keep_alive: None,
             suspect_after: Duration::from_secs(5),
-            ask_after: Duration::from_secs(5),
+            ask_after: Duration::from_millis(4500),
             patience: Duration::from_mins(2),
             stall_explains: 4 << 20,
         }
@@ -139,6 +144,7 @@ impl Config {
         Self {
             max_in_flight_bytes: 100 << 20,
             max_in_flight_messages: 100_000,
+            congestion_control: false,
             reorder_messages: 100_000,
             // The agent dials one by one; what waits is its accept backlog.
             max_streams: 1024,

@@ -55,6 +55,8 @@ pub struct Load {
     pub queued: usize,
     /// Sent and not acknowledged, headers included.
     pub in_flight: usize,
+    /// What may be in flight, as the path's delay has it now (`docs/protocol.md` §4.7).
+    pub window: usize,
     /// Received and not read by an application yet.
     pub unread: usize,
     /// An application that does not read has filled half of what may be unread: soon it holds up every stream of the session

@@ -49,6 +49,7 @@ impl Model {
         let link = LinkConfig {
             delay: Duration::from_millis(rng.u64(0..50)),
             jitter: Duration::from_millis(rng.u64(0..10)),
+            rate: None,
             loss: rng.f64() * 0.05,
             duplicate: rng.f64() * 0.1,
             reorder: rng.f64() * 0.1,

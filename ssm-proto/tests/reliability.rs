@@ -8,8 +8,7 @@ use ssm_proto::testing::{LinkConfig, Pair};
 use ssm_proto::{Config, Side, StreamId, WsFrame};
 
 const SECOND: Duration = Duration::from_secs(1);
-const DELAY: LinkConfig =
-    LinkConfig { delay: Duration::from_millis(10), jitter: Duration::ZERO, loss: 0.0, duplicate: 0.0, reorder: 0.0 };
+const DELAY: LinkConfig = LinkConfig::with_delay(Duration::from_millis(10));
 
 fn pair(agent: Config, seed: u64) -> Pair {
     let mut pair = Pair::new(Config::default(), agent, DELAY, seed);

@@ -14,6 +14,7 @@ use crate::message::{ClientMessage, Flags, MessageId, MessageType, PayloadType, 
 use crate::session::Side;
 use crate::wall_clock::WallClock;
 
+mod congestion;
 pub mod open;
 mod recv_queue;
 mod rtt;

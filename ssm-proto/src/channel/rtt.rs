@@ -13,7 +13,6 @@ const MAX_BACKOFF: u32 = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
     smoothed: Option<Duration>,
-    base: Option<Duration>,
     variation: Duration,
     initial: Duration,
     margin: Duration,
@@ -25,7 +24,6 @@ impl RttEstimator {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             smoothed: None,
-            base: None,
             variation: Duration::ZERO,
             initial: config.initial_rto,
             margin: config.rto_margin,
@@ -47,7 +45,6 @@ impl RttEstimator {
                 self.smoothed = Some(smoothed * 7 / 8 + rtt / 8);
             }
         }
-        self.base = Some(self.base.map_or(rtt, |base| base.min(rtt)));
         self.backoff = 0;
     }
 
@@ -64,11 +61,6 @@ impl RttEstimator {
     /// Smoothed round-trip time; `None` before the first sample.
     pub(crate) fn rtt(&self) -> Option<Duration> {
         self.smoothed
-    }
-
-    /// The least that was sampled.
-    pub(crate) fn base(&self) -> Option<Duration> {
-        self.base
     }
 
     /// How long to wait for an acknowledgement, back-off included.

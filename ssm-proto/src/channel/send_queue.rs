@@ -6,13 +6,14 @@
 //!
 //! A timeout without such evidence may as well be a path that stands still: then a few are sent again, and every
 //! acknowledgement that comes releases two more, so that a stall of some seconds does not put the whole window on the path
-//! a second time.
+//! a second time. If what comes can only be an answer to the first copies, the path stood still, and nothing more is repeated.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::congestion::{CongestionWindow, Measurement};
 use super::rtt::RttEstimator;
 use crate::config::{Config, Resend};
 
@@ -26,14 +27,18 @@ const BURST_GROWTH: usize = 2;
 struct InFlight {
     /// The encoded frame: a retransmission is identical to the byte. `None` once acknowledged, while older ones are not.
     frame: Option<Bytes>,
+    first_sent_at: Instant,
+    /// The last time.
     sent_at: Instant,
     transmissions: u32,
+    /// Bytes in flight after it was first sent.
+    flight: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct SendQueue {
     resend: Resend,
-    max_bytes: usize,
+    window: CongestionWindow,
     max_messages: usize,
     /// Sequence number of `in_flight`'s front.
     base: i64,
@@ -45,8 +50,12 @@ pub(crate) struct SendQueue {
     due: VecDeque<i64>,
     /// How many of them may go now.
     resend_budget: usize,
+    /// They are due for a timeout alone, and nothing has come since that was sent before.
+    in_doubt: bool,
     /// When to look for timeouts; never later than the first of them.
     check_at: Option<Instant>,
+    /// When an acknowledgement last freed something: as long as they come, what was sent behind is late but not lost.
+    progress_at: Option<Instant>,
     /// Latest transmission known to have arrived.
     newest_arrived: Option<Instant>,
     rtt: RttEstimator,
@@ -57,7 +66,7 @@ impl SendQueue {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             resend: config.resend,
-            max_bytes: config.max_in_flight_bytes,
+            window: CongestionWindow::new(config),
             max_messages: config.max_in_flight_messages,
             base: 0,
             in_flight: VecDeque::new(),
@@ -65,7 +74,9 @@ impl SendQueue {
             bytes: 0,
             due: VecDeque::new(),
             resend_budget: usize::MAX,
+            in_doubt: false,
             check_at: None,
+            progress_at: None,
             newest_arrived: None,
             rtt: RttEstimator::new(config),
             retransmitted: 0,
@@ -80,14 +91,22 @@ impl SendQueue {
     /// Whether new data may be sent. Handshake and flags do not ask.
     pub(crate) fn has_room(&self) -> bool {
         // The second length counts acknowledged slots behind an old gap, so that they are bounded too.
-        self.bytes < self.max_bytes && self.messages < self.max_messages && self.in_flight.len() < 2 * self.max_messages
+        self.bytes < self.window.bytes()
+            && self.messages < self.max_messages
+            && self.in_flight.len() < 2 * self.max_messages
     }
 
     /// Keeps `frame`, the message with [`SendQueue::next_sequence`], which the caller transmits now.
     pub(crate) fn push(&mut self, frame: Bytes, now: Instant) {
         self.messages += 1;
         self.bytes += frame.len();
-        self.in_flight.push_back(InFlight { frame: Some(frame), sent_at: now, transmissions: 1 });
+        self.in_flight.push_back(InFlight {
+            frame: Some(frame),
+            first_sent_at: now,
+            sent_at: now,
+            transmissions: 1,
+            flight: self.bytes,
+        });
         if self.check_at.is_none() {
             self.check_at = Some(match self.resend {
                 Resend::AllUnacknowledged => now + self.rtt.timeout(),
@@ -98,21 +117,32 @@ impl SendQueue {
 
     /// Takes one acknowledgement; false if there is nothing to acknowledge (unknown and repeated ones are normal).
     pub(crate) fn acknowledge(&mut self, sequence: i64, now: Instant) -> bool {
+        let base = self.window.base().unwrap_or_default();
         let Some(slot) = self.slot(sequence) else {
             return false;
         };
         let Some(frame) = slot.frame.take() else {
             return false;
         };
-        let (sent_at, transmissions) = (slot.sent_at, slot.transmissions);
+        // Of two copies an answer that comes sooner than the path allows is to the first. Otherwise nobody can tell.
+        let is_certain = match slot.transmissions {
+            1 => true,
+            2 => now.saturating_duration_since(slot.sent_at) < base,
+            _ => false,
+        };
+        let (sent_at, flight) = (slot.first_sent_at, slot.flight);
         self.messages -= 1;
         self.bytes -= frame.len();
+        self.progress_at = Some(now);
         self.resend_budget = self.resend_budget.saturating_add(BURST_GROWTH);
         // The official agent samples resent messages too, but its queue is not ours to be true to in that.
-        if transmissions == 1 {
-            self.rtt.sample(now.saturating_duration_since(sent_at));
+        let measurement = is_certain.then(|| Measurement { flight, rtt: now.saturating_duration_since(sent_at) });
+        if let Some(Measurement { rtt, .. }) = measurement {
+            self.rtt.sample(rtt);
             self.newest_arrived = self.newest_arrived.max(Some(sent_at));
+            self.end_doubt(now);
         }
+        self.window.acknowledge(sequence, measurement, self.next_sequence(), now);
         while self.in_flight.front().is_some_and(|slot| slot.frame.is_none()) {
             self.in_flight.pop_front();
             self.base += 1;
@@ -138,6 +168,8 @@ impl SendQueue {
         self.rtt.reset_backoff();
         self.newest_arrived = None;
         self.resend_budget = usize::MAX;
+        self.in_doubt = false;
+        self.window.reset(self.next_sequence());
         if self.resend == Resend::AllUnacknowledged {
             self.due = self.unacknowledged().map(|(sequence, _)| sequence).collect();
             // What was due on the old path is not: the burst must not be cut short by a look at old deadlines.
@@ -211,8 +243,23 @@ impl SendQueue {
         self.rtt.rtt()
     }
 
+    /// Bytes that may be in flight now.
+    pub(crate) fn window(&self) -> usize {
+        self.window.bytes()
+    }
+
     pub(crate) fn base_rtt(&self) -> Option<Duration> {
-        self.rtt.base()
+        self.window.base()
+    }
+
+    /// The path had only stood still: what was sent before the timeout arrives now, and need not be sent again. What is
+    /// missing all the same will be overtaken.
+    fn end_doubt(&mut self, now: Instant) {
+        if std::mem::take(&mut self.in_doubt) {
+            self.due.clear();
+            self.resend_budget = usize::MAX;
+            self.check_at = Some(now + self.rtt.timeout());
+        }
     }
 
     fn find_due(&mut self, now: Instant) {
@@ -231,6 +278,7 @@ impl SendQueue {
             self.unacknowledged().filter(|(_, slot)| !is_due(slot)).map(|(_, slot)| self.deadline(slot)).min();
         self.due = due;
         self.resend_budget = if timed_out { BURST } else { usize::MAX };
+        self.in_doubt = timed_out;
         if timed_out {
             self.rtt.back_off();
         }
@@ -244,7 +292,10 @@ impl SendQueue {
     }
 
     fn deadline(&self, slot: &InFlight) -> Instant {
-        slot.sent_at + if self.is_overtaken(slot) { self.rtt.expected() } else { self.rtt.timeout() }
+        if self.is_overtaken(slot) {
+            return slot.sent_at + self.rtt.expected();
+        }
+        self.progress_at.map_or(slot.sent_at, |at| at.max(slot.sent_at)) + self.rtt.timeout()
     }
 
     /// A message sent later has arrived. Only first transmissions: the copies of a resent one cannot be told apart.

@@ -423,6 +423,7 @@ impl PortSession {
             streams: self.mux.len(),
             queued: self.mux.unsent(),
             in_flight: self.channel.send.bytes_in_flight(),
+            window: self.channel.send.window(),
             unread: self.mux.unread(),
             stalled: self.mux.is_stalled(),
             sent: carried.sent,

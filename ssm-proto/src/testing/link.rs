@@ -1,4 +1,4 @@
-//! One direction of a path: delay, jitter, loss, duplication, reordering, all from one seed.
+//! One direction of a path: rate, delay, jitter, loss, duplication, reordering, all from one seed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,8 +16,17 @@ pub struct LinkConfig {
     pub loss: f64,
     /// Probability that a frame comes twice.
     pub duplicate: f64,
+    /// Bytes per second that get through; what comes faster queues in order, without end. `None`: any number.
+    pub rate: Option<u32>,
     /// Probability that a frame is held for a further delay, so that later ones overtake it.
     pub reorder: f64,
+}
+
+impl LinkConfig {
+    /// A link that does nothing but delay.
+    pub const fn with_delay(delay: Duration) -> Self {
+        Self { delay, jitter: Duration::ZERO, rate: None, loss: 0.0, duplicate: 0.0, reorder: 0.0 }
+    }
 }
 
 /// One direction of a path.
@@ -30,6 +39,8 @@ pub struct Link {
     count: u64,
     /// Frames behind each other stay so, whatever the jitter.
     last_arrival: Option<Instant>,
+    /// Until when the frames before keep a link with a rate busy.
+    busy_until: Option<Instant>,
     lost: u64,
 }
 
@@ -42,6 +53,7 @@ impl Link {
             in_transit: BTreeMap::new(),
             count: 0,
             last_arrival: None,
+            busy_until: None,
             lost: 0,
         }
     }
@@ -78,7 +90,12 @@ impl Link {
     pub fn clear(&mut self) {
         self.lost += self.in_transit.len() as u64;
         self.in_transit.clear();
-        self.last_arrival = None;
+        (self.last_arrival, self.busy_until) = (None, None);
+    }
+
+    /// How long a frame sent now would wait for those before it.
+    pub fn queueing(&self, now: Instant) -> Duration {
+        self.busy_until.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
     /// Frames lost so far.
@@ -88,7 +105,7 @@ impl Link {
 
     fn schedule(&mut self, frame: WsFrame, now: Instant) {
         let jitter = self.config.jitter.mul_f64(self.rng.f64());
-        let mut arrival = now + self.config.delay + jitter;
+        let mut arrival = self.departure(frame.len(), now) + self.config.delay + jitter;
         if self.chance(self.config.reorder) {
             arrival += self.config.delay + jitter + Duration::from_millis(self.rng.u64(1..20));
         } else {
@@ -97,6 +114,15 @@ impl Link {
         }
         self.count += 1;
         self.in_transit.insert((arrival, self.count), frame);
+    }
+
+    /// When the link has sent so many bytes.
+    fn departure(&mut self, bytes: usize, now: Instant) -> Instant {
+        let Some(rate) = self.config.rate else { return now };
+        let start = self.busy_until.map_or(now, |at| at.max(now));
+        let end = start + Duration::from_secs_f64(bytes as f64 / f64::from(rate));
+        self.busy_until = Some(end);
+        end
     }
 
     fn chance(&mut self, probability: f64) -> bool {

@@ -1,0 +1,151 @@
+//! The congestion window over paths that queue instead of losing (`docs/protocol.md` §4.7).
+
+use std::time::Duration;
+
+use ssm_proto::testing::{LinkConfig, Pair};
+use ssm_proto::{Config, Side, StreamId};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What one session is said to be allowed by the service, in bytes per second on the wire.
+const CAP: u32 = 600_000;
+
+/// What a bulk transfer looked like.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Of the rate of the link.
+    utilisation: f64,
+    /// Time that a frame waited for those before it.
+    worst_queue: Duration,
+    /// Messages sent again, of all.
+    resent: f64,
+}
+
+/// Keeps one stream full for `duration`, reading at the other end.
+fn bulk(pair: &mut Pair, from: Side, id: StreamId, rate: u32, duration: Duration) -> Seen {
+    let to = if from == Side::Client { Side::Agent } else { Side::Client };
+    let (start, before) = (pair.now, pair.side(from).stats());
+    let sent = |pair: &mut Pair| pair.side(from).load().sent;
+    let (sent_before, mut worst_queue) = (sent(pair), Duration::ZERO);
+    let text = [7; 16 << 10];
+    let mut rest = Vec::new();
+    pair.run_until(duration, |pair| {
+        let now = pair.now;
+        while pair.side(from).write(id, &text, now).unwrap() > 0 {}
+        rest.clear();
+        pair.read_available(to, id, &mut rest);
+        let link = if from == Side::Client { &pair.up } else { &pair.down };
+        worst_queue = worst_queue.max(link.queueing(now));
+        false
+    });
+    let after = pair.side(from).stats();
+    let messages = after.messages_out - before.messages_out;
+    // 120 bytes of header, 16 that make a client's message repeatable, 8 of the frame.
+    let bytes = sent(pair) - sent_before + messages * if from == Side::Client { 144 } else { 128 };
+    Seen {
+        utilisation: bytes as f64 / (pair.now - start).as_secs_f64() / f64::from(rate),
+        worst_queue,
+        resent: (after.retransmitted - before.retransmitted) as f64 / messages as f64,
+    }
+}
+
+/// An agent that is as well-behaved as the client, with payloads as small.
+fn agent() -> Config {
+    Config { max_payload: 1024, rto_margin: Config::default().rto_margin, ..Config::fast_agent() }
+}
+
+fn established(client: Config, link: LinkConfig) -> (Pair, StreamId) {
+    let mut pair = Pair::new(client, agent(), link, 1);
+    pair.establish();
+    let id = pair.open();
+    (pair, id)
+}
+
+fn capped(delay: Duration) -> LinkConfig {
+    LinkConfig { rate: Some(CAP), jitter: 2 * MS, ..LinkConfig::with_delay(delay) }
+}
+
+#[test]
+fn a_capped_path_is_used_up_without_a_queue_to_speak_of() {
+    for from in [Side::Client, Side::Agent] {
+        for (one_way, worst) in [(0, 80), (5, 80), (25, 80), (100, 200)] {
+            let (mut pair, id) = established(Config::default(), capped(one_way * MS));
+            let start = bulk(&mut pair, from, id, CAP, 2 * SECOND);
+            assert!(start.utilisation > 0.9 && start.worst_queue < 150 * MS, "{from:?}, {one_way} ms: {start:?}");
+            let seen = bulk(&mut pair, from, id, CAP, 60 * SECOND);
+            assert!(seen.utilisation > 0.98 && seen.worst_queue < worst * MS, "{from:?}, {one_way} ms: {seen:?}");
+            assert!(start.resent + seen.resent < 0.001, "{from:?}, {one_way} ms: {start:?}, {seen:?}");
+        }
+    }
+}
+
+/// A single message of 32 KiB takes 55 ms here; two must be on their way.
+#[test]
+fn large_messages_queue_for_no_longer_than_a_few_of_them() {
+    let (mut pair, id) = established(Config { max_payload: 32 << 10, ..Config::default() }, capped(25 * MS));
+    let seen = bulk(&mut pair, Side::Client, id, CAP, 60 * SECOND);
+    assert!(seen.utilisation > 0.98 && seen.worst_queue < 200 * MS && seen.resent < 0.001, "{seen:?}");
+}
+
+#[test]
+fn a_path_without_a_cap_gets_the_whole_window_within_a_second() {
+    let (mut pair, id) = established(Config::default(), LinkConfig::with_delay(25 * MS));
+    bulk(&mut pair, Side::Client, id, CAP, SECOND);
+    let in_flight = pair.client.load().in_flight;
+    assert!(in_flight >= Config::default().max_in_flight_bytes, "{in_flight}");
+}
+
+/// The first window is already on its way and has to drain; nothing of it is sent again.
+#[test]
+fn a_rate_that_falls_costs_one_window_of_queue_and_no_resends() {
+    let (mut pair, id) = established(Config::default(), capped(25 * MS));
+    pair.up.configure(LinkConfig { rate: None, ..capped(25 * MS) });
+    bulk(&mut pair, Side::Client, id, CAP, 5 * SECOND);
+    pair.up.configure(capped(25 * MS));
+    let draining = bulk(&mut pair, Side::Client, id, CAP, 6 * SECOND);
+    let seen = bulk(&mut pair, Side::Client, id, CAP, 30 * SECOND);
+    assert!(seen.utilisation > 0.98 && seen.worst_queue < 80 * MS, "{draining:?}, then {seen:?}");
+    assert!(draining.resent + seen.resent < 0.001, "{draining:?}, then {seen:?}");
+}
+
+#[test]
+fn a_rate_that_rises_is_used_within_seconds() {
+    let (mut pair, id) = established(Config::default(), capped(25 * MS));
+    bulk(&mut pair, Side::Client, id, CAP, 5 * SECOND);
+    let faster = LinkConfig { rate: Some(10 * CAP), ..capped(25 * MS) };
+    pair.up.configure(faster);
+    pair.down.configure(faster);
+    bulk(&mut pair, Side::Client, id, 10 * CAP, SECOND);
+    let seen = bulk(&mut pair, Side::Client, id, 10 * CAP, 10 * SECOND);
+    assert!(seen.utilisation > 0.98 && seen.worst_queue < 80 * MS && seen.resent < 0.001, "{seen:?}");
+}
+
+/// To a window that goes by delay a longer path looks like a queue, until it notices that less does not help.
+#[test]
+fn a_path_that_has_become_longer_is_measured_anew() {
+    let (mut pair, id) = established(Config::default(), capped(25 * MS));
+    bulk(&mut pair, Side::Client, id, CAP, 5 * SECOND);
+    pair.up.configure(capped(80 * MS));
+    pair.down.configure(capped(80 * MS));
+    bulk(&mut pair, Side::Client, id, CAP, 3 * SECOND);
+    let seen = bulk(&mut pair, Side::Client, id, CAP, 30 * SECOND);
+    assert!(seen.utilisation > 0.97 && seen.worst_queue < 200 * MS && seen.resent < 0.001, "{seen:?}");
+}
+
+/// A path that stands still for a while and then goes on has lost nothing: a few messages ask whether it lives.
+#[test]
+fn a_path_that_stands_still_gets_a_few_messages_twice() {
+    let (mut pair, id) = established(Config::default(), capped(25 * MS));
+    bulk(&mut pair, Side::Client, id, CAP, 5 * SECOND);
+    let before = pair.client.stats().retransmitted;
+    pair.up.configure(capped(3 * SECOND));
+    pair.client.write(id, b"what is held up, and all behind it", pair.now).unwrap();
+    pair.step();
+    pair.up.configure(capped(25 * MS));
+    let seen = bulk(&mut pair, Side::Client, id, CAP, 30 * SECOND);
+    let resent = pair.client.stats().retransmitted - before;
+    assert!((1..100).contains(&resent), "{resent} sent again: {seen:?}");
+    let seen = bulk(&mut pair, Side::Client, id, CAP, 30 * SECOND);
+    assert!(seen.utilisation > 0.98 && seen.resent < 0.001, "{seen:?}");
+}

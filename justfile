@@ -31,10 +31,12 @@ fuzz SECONDS="600" *TARGETS:
 deny:
     cargo deny check bans licenses sources
 
-# How long a connection stands still when a websocket is cut: median and p99, both sides, 0 and 50 ms.
-bench-recovery:
-    cargo build --release --package tunnels
-    cargo run --release --package tunnels-tests --example recovery
+# The figures that we promise, measured on this machine (`just bench --list` names the rows, `--json`, `--runs N`); beside the
+# official programs where SSM_PLUGIN_BIN and SSM_AGENT_DIR name them. docs/performance.md has a run.
+bench *ARGUMENTS:
+    cargo build --release --package tunnels --package tunnels-bench
+    TUNNELS_BIN="${TUNNELS_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}/release/tunnels")}" \
+        "${CARGO_TARGET_DIR:-target}/release/tunnels-bench" {{ARGUMENTS}}
 
 # The whole thing on this machine, without AWS.
 demo *ARGUMENTS:

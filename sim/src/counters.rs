@@ -18,6 +18,7 @@ pub(crate) struct Counters {
 pub(crate) struct Direction {
     messages: AtomicU64,
     payload_bytes: AtomicU64,
+    wire_bytes: AtomicU64,
     acks: AtomicU64,
     retransmissions: AtomicU64,
     /// Highest sequence number seen; -1: none.
@@ -29,6 +30,7 @@ impl Default for Direction {
         Self {
             messages: AtomicU64::new(0),
             payload_bytes: AtomicU64::new(0),
+            wire_bytes: AtomicU64::new(0),
             acks: AtomicU64::new(0),
             retransmissions: AtomicU64::new(0),
             highest: AtomicI64::new(-1),
@@ -37,8 +39,9 @@ impl Default for Direction {
 }
 
 impl Direction {
-    /// Counts a message from one side as it arrives at the gateway.
-    pub(crate) fn count(&self, head: &MessageHead) {
+    /// Counts a message of `length` bytes from one side as it arrives at the gateway.
+    pub(crate) fn count(&self, head: &MessageHead, length: usize) {
+        self.wire_bytes.fetch_add(length as u64, Ordering::Relaxed);
         match head.message_type {
             MessageType::Acknowledge => {
                 self.acks.fetch_add(1, Ordering::Relaxed);
@@ -58,6 +61,7 @@ impl Direction {
         DirectionReport {
             messages: self.messages.load(Ordering::Relaxed),
             bytes: self.payload_bytes.load(Ordering::Relaxed),
+            wire_bytes: self.wire_bytes.load(Ordering::Relaxed),
             acks: self.acks.load(Ordering::Relaxed),
             retransmissions: self.retransmissions.load(Ordering::Relaxed),
         }
@@ -109,6 +113,8 @@ pub struct DirectionReport {
     pub messages: u64,
     /// Their payload bytes.
     pub bytes: u64,
+    /// All messages, acknowledgements among them, with their headers: what a cap on the rate counts.
+    pub wire_bytes: u64,
     /// Acknowledgements sent in this direction.
     pub acks: u64,
     /// Stream messages whose sequence number was not new.

@@ -257,8 +257,8 @@ impl Relay<'_> {
         };
         let counters = &self.session.counters;
         match self.role {
-            Role::Client => counters.up.count(&head),
-            Role::Agent => counters.down.count(&head),
+            Role::Client => counters.up.count(&head, frame.len()),
+            Role::Agent => counters.down.count(&head, frame.len()),
         }
         match head.message_type {
             // docs/protocol.md §5.1: meant for the gateway.

@@ -74,10 +74,15 @@ impl OfficialAgent {
         &self.process
     }
 
+    /// All processes that belong to it.
+    pub fn processes(&self) -> Vec<u32> {
+        descendants(self.process.pid())
+    }
+
     /// Kills the processes that serve its sessions; how many there were.
     pub fn kill_session_workers(&self) -> usize {
-        let ours = descendants(self.process.pid());
-        let workers: Vec<u32> = ours
+        let workers: Vec<u32> = self
+            .processes()
             .into_iter()
             .filter(|pid| {
                 let program = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -52,7 +52,7 @@ pub use settings::{
 };
 pub use sim::{NODE, SimOptions, TestSim};
 pub use transfer::{
-    Direction, Outcome, Transfer, answer_after_half_close, echo_once, hold_open, open_echo, request_download,
-    transfer_once,
+    Direction, Outcome, Transfer, answer_after_half_close, echo_once, echo_request, hold_open, open_echo,
+    request_download, silent_request, transfer_once,
 };
 pub use wait::wait_until;

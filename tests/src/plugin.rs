@@ -17,17 +17,23 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 /// A running plugin with one open session.
 #[derive(Debug)]
 pub struct OfficialPlugin {
-    _process: Process,
+    process: Process,
     port: u16,
 }
 
 impl OfficialPlugin {
-    /// Starts a session to `remote` through the simulator and lets the plugin serve it on a free port.
+    /// Starts a session to `remote` through the simulator's node and lets the plugin serve it on a free port.
     #[track_caller]
     pub fn start(program: &Path, sim: &TestSim, remote: SocketAddr) -> Self {
+        Self::start_at(program, sim, NODE, remote)
+    }
+
+    /// The same through another node.
+    #[track_caller]
+    pub fn start_at(program: &Path, sim: &TestSim, node: &str, remote: SocketAddr) -> Self {
         let port = free_port();
         let request = json!({
-            "Target": NODE,
+            "Target": node,
             "DocumentName": "AWS-StartPortForwardingSessionToRemoteHost",
             "Parameters": {
                 "host": [remote.ip().to_string()],
@@ -51,7 +57,11 @@ impl OfficialPlugin {
             assert!(ended.is_none(), "the official plugin ended: {}", process.output());
             process.output().contains("Waiting for connections").then_some(())
         });
-        Self { _process: process, port }
+        Self { process, port }
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// Where it listens.

@@ -22,16 +22,15 @@ pub fn tunnels_program() -> PathBuf {
     if let Some(path) = env::var_os("TUNNELS_BIN") {
         return PathBuf::from(path);
     }
-    // …/target/<profile>/deps/<this test>
-    let this = env::current_exe().expect("a test knows its own path");
-    let target = this.ancestors().nth(3).expect("tests lie three folders below target");
-    let builds = ["release", "debug"].map(|profile| target.join(profile).join("tunnels"));
+    // …/target/<profile>/deps/<this test>, or …/target/<profile>/<this program>
+    let this = env::current_exe().expect("a program knows its own path");
     let built = |path: PathBuf| Some((path.metadata().ok()?.modified().ok()?, path));
-    let newest = builds.into_iter().filter_map(built).max();
-    let Some((_, path)) = newest else {
+    let newest_in =
+        |folder: &Path| ["release", "debug"].into_iter().filter_map(|p| built(folder.join(p).join("tunnels"))).max();
+    let Some((_, path)) = this.ancestors().skip(1).find_map(newest_in) else {
         panic!(
-            "no tunnels program in {}: use tests/run, or cargo build --release -p tunnels, or set TUNNELS_BIN",
-            target.display()
+            "no tunnels program above {}: use tests/run, or cargo build --release -p tunnels, or set TUNNELS_BIN",
+            this.display()
         )
     };
     path

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::gap::GapMeter;
 use crate::seeded::{Hasher, SeededBytes};
 
-const REQUEST_LENGTH: usize = 17;
+pub(crate) const REQUEST_LENGTH: usize = 17;
 const BUFFER: usize = 64 * 1024;
 
 /// How long the server thinks about an [`Service::Answer`]: long enough for the client's FIN, were it

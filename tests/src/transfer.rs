@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::gap::GapMeter;
-use crate::remote::{Request, Service};
+use crate::remote::{REQUEST_LENGTH, Request, Service};
 use crate::seeded::{Hasher, SeededBytes, Sha256, seeded_sha256};
 use crate::wait::wait_until;
 
@@ -196,11 +196,21 @@ pub fn open_echo(port: u16) -> io::Result<TcpStream> {
     connect(port, Request { service: Service::Echo, length: 0, seed: 0 })
 }
 
+/// The first bytes of a connection whose remote sends back what follows.
+pub fn echo_request() -> [u8; REQUEST_LENGTH] {
+    Request { service: Service::Echo, length: 0, seed: 0 }.encode()
+}
+
+/// The first bytes of a connection whose remote reads and says nothing.
+pub fn silent_request() -> [u8; REQUEST_LENGTH] {
+    Request { service: Service::Silent, length: 0, seed: 0 }.encode()
+}
+
 /// Opens a connection on which the remote says nothing, and sends `bytes`.
 pub fn hold_open(address: impl ToSocketAddrs, bytes: &[u8]) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(SILENCE_DEADLINE))?;
-    stream.write_all(&Request { service: Service::Silent, length: 0, seed: 0 }.encode())?;
+    stream.write_all(&silent_request())?;
     stream.write_all(bytes)?;
     Ok(stream)
 }

@@ -1,0 +1,52 @@
+//! What processes cost: CPU seconds, memory and descriptors, as the kernel counts them.
+
+use std::fs;
+
+use rustix::param::clock_ticks_per_second;
+use tunnels_tests::{open_files, resident_bytes};
+
+/// Bytes of the GiB that costs are stated for.
+pub(crate) const GIB: f64 = (1u64 << 30) as f64;
+
+/// Some processes whose CPU time since the start is asked for.
+#[derive(Debug)]
+pub(crate) struct CpuMeter {
+    pids: Vec<u32>,
+    before: f64,
+}
+
+impl CpuMeter {
+    pub(crate) fn start(pids: impl IntoIterator<Item = u32>) -> Self {
+        let pids: Vec<u32> = pids.into_iter().collect();
+        let before = total(&pids);
+        Self { pids, before }
+    }
+
+    /// CPU seconds, of user and system, all threads. Counted in ticks of the kernel, mostly of 10 ms.
+    pub(crate) fn seconds(&self) -> f64 {
+        total(&self.pids) - self.before
+    }
+}
+
+fn total(pids: &[u32]) -> f64 {
+    pids.iter().filter_map(|pid| cpu_seconds(*pid)).sum()
+}
+
+fn cpu_seconds(pid: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; utime and stime are the 12th and 13th field behind it.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut times = fields.split(' ').skip(11).map(|field| field.parse::<u64>().ok());
+    let ticks = times.next()?? + times.next()??;
+    Some(ticks as f64 / clock_ticks_per_second() as f64)
+}
+
+/// Resident memory of some processes together, in MB. Pages that they share count for each.
+pub(crate) fn resident_mb(pids: &[u32]) -> f64 {
+    pids.iter().map(|pid| resident_bytes(*pid)).sum::<u64>() as f64 / 1e6
+}
+
+/// Open descriptors of one process.
+pub(crate) fn descriptors(pid: u32) -> f64 {
+    open_files(pid) as f64
+}

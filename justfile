@@ -34,7 +34,8 @@ deny:
 # The figures that we promise, measured on this machine (`just bench --list` names the rows, `--json`, `--runs N`); beside the
 # official programs where SSM_PLUGIN_BIN and SSM_AGENT_DIR name them. docs/performance.md has a run.
 bench *ARGUMENTS:
-    cargo build --release --package tunnels --package tunnels-bench
+    cargo build --release --package tunnels
+    cargo build --release --package tunnels-bench
     TUNNELS_BIN="${TUNNELS_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}/release/tunnels")}" \
         "${CARGO_TARGET_DIR:-target}/release/tunnels-bench" {{ARGUMENTS}}
 

@@ -61,10 +61,10 @@ impl InUse {
     }
 
     /// AWS does not accept them.
-    async fn refused(&self) {
+    async fn refused(&self, error: &AwsError) {
         let access_key = self.access_key.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(access_key) = access_key {
-            self.shared.refuse(&access_key).await;
+            self.shared.refuse(&access_key, error).await;
         }
     }
 }
@@ -128,7 +128,7 @@ impl SdkSsm {
         let answered = error.as_service_error().is_some();
         let error = self.noted(from_sdk(&error, &self.host(), self.login.is_some()));
         if answered && error.needs_login() {
-            self.credentials.refused().await;
+            self.credentials.refused(&error).await;
         }
         error
     }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tunnels_daemon::aws::AwsError;
 
 /// Credentials are fetched anew this long before they expire, and after `UNLIMITED` if they do not.
 pub(crate) const MARGIN: Duration = Duration::from_mins(5);
@@ -24,6 +25,11 @@ const UNLIMITED: Duration = Duration::from_mins(15);
 /// How long a refusal holds for others that ask: tunnels that wait for a login look one by one, every few seconds,
 /// and a program is not to be run a hundred times for that.
 const REFUSED: Duration = Duration::from_secs(1);
+
+/// How long it holds for others that AWS did not accept what a provider gives. Keys that have expired will not be accepted a
+/// moment later, and a hundred tunnels need not find that out one by one; a clock that was wrong, or a program that has
+/// others by now, is noticed soon enough.
+const NOT_ACCEPTED: Duration = Duration::from_secs(2);
 
 /// How long a provider may take: programs that ask a vault, or a password manager, are slow.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -91,6 +97,7 @@ pub(crate) struct SharedCredentials {
 struct State {
     kept: Option<Kept>,
     refused: Option<Refused>,
+    unaccepted: Option<Unaccepted>,
 }
 
 impl State {
@@ -107,12 +114,26 @@ struct Kept {
     until: SystemTime,
 }
 
+/// What AWS last did not accept.
+#[derive(Debug)]
+struct Unaccepted {
+    access_key: String,
+    error: AwsError,
+    at: Instant,
+    edition: u64,
+}
+
 #[derive(Debug)]
 struct Refused {
     error: Arc<CredentialsError>,
     at: Instant,
     edition: u64,
 }
+
+/// AWS has just not accepted the very same credentials.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct NotAccepted(pub(crate) AwsError);
 
 /// An error that several were waiting for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -136,10 +157,24 @@ impl SharedCredentials {
         Self::new(fetch, Edition::default())
     }
 
-    /// Some that last.
+    /// Some that last, and that AWS has not refused just now.
     pub(crate) async fn get(&self) -> Result<Credentials, SharedError> {
         let came = Instant::now();
         let mut state = self.state.lock().await;
+        let found = self.find(&mut state, came).await?;
+        match &state.unaccepted {
+            Some(Unaccepted { access_key, error, at, edition })
+                if access_key == found.access_key_id()
+                    && *edition == self.edition.now()
+                    && at.elapsed() < NOT_ACCEPTED =>
+            {
+                Err(SharedError(Arc::new(CredentialsError::provider_error(NotAccepted(error.clone())))))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    async fn find(&self, state: &mut State, came: Instant) -> Result<Credentials, SharedError> {
         if let Some(kept) = state.kept.as_ref().filter(|kept| SystemTime::now() < kept.until) {
             return Ok(kept.credentials.clone());
         }
@@ -150,7 +185,7 @@ impl SharedCredentials {
             let error = SharedError(Arc::clone(&refused.error));
             return state.lasting().ok_or(error);
         }
-        self.ask(&mut state).await
+        self.ask(state).await
     }
 
     /// When they run out, if they have been fetched and do.
@@ -158,9 +193,15 @@ impl SharedCredentials {
         self.state.lock().await.kept.as_ref()?.credentials.expiry()
     }
 
-    /// AWS does not accept this access key: what is kept is of no use.
-    pub(crate) async fn refuse(&self, access_key: &str) {
+    /// AWS does not accept this access key, and says why: what is kept is of no use.
+    pub(crate) async fn refuse(&self, access_key: &str, error: &AwsError) {
         let mut state = self.state.lock().await;
+        state.unaccepted = Some(Unaccepted {
+            access_key: access_key.to_owned(),
+            error: error.clone(),
+            at: Instant::now(),
+            edition: self.edition.now(),
+        });
         // Another client may have said so already, and there are new ones.
         state.kept = state.kept.take().filter(|kept| kept.credentials.access_key_id() != access_key);
     }
@@ -191,7 +232,8 @@ impl SharedCredentials {
                     Some(expiry) => expiry.checked_sub(MARGIN).unwrap_or(now),
                     None => now + UNLIMITED,
                 };
-                *state = State { kept: Some(Kept { credentials: credentials.clone(), until }), refused: None };
+                state.kept = Some(Kept { credentials: credentials.clone(), until });
+                state.refused = None;
                 Ok(credentials)
             }
             Err(error) => {

@@ -2,7 +2,7 @@
 //! stands at the root of its chain.
 
 use crate::credentials::NeedsCode;
-use crate::credentials_cache::SharedError;
+use crate::credentials_cache::{NotAccepted, SharedError};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -58,6 +58,9 @@ where
 pub(crate) fn from_credentials(error: &CredentialsError, has_login: bool) -> AwsError {
     if let Some(SharedError(shared)) = find(error) {
         return from_credentials(shared, has_login);
+    }
+    if let Some(NotAccepted(error)) = find(error) {
+        return error.clone();
     }
     if let Some(NeedsCode { device, command }) = find(error) {
         return AwsError::NeedsCode { device: device.clone(), command: command.clone() };

@@ -107,16 +107,37 @@ async fn a_change_of_the_files_ends_a_refusal_at_once() {
     assert_eq!(asked.load(Relaxed), 4);
 }
 
+fn expired() -> AwsError {
+    AwsError::ExpiredCredentials { message: "the token has expired".into(), login: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_aws_does_not_accept_are_tried_by_one_every_few_seconds() {
+    let edition = Edition::default();
+    let keys = Credentials::new("AKIA", "secret", None, None, "test");
+    let fetch = move || -> Fetching { Box::pin(std::future::ready(Ok(keys.clone()))) };
+    let shared = SharedCredentials::new(fetch, edition.clone());
+    shared.get().await.unwrap();
+    shared.refuse("AKIA", &expired()).await;
+    let SharedError(error) = shared.get().await.unwrap_err();
+    assert_eq!(crate::error::from_credentials(&error, false), expired(), "in AWS's own words");
+    tokio::time::advance(NOT_ACCEPTED).await;
+    shared.get().await.unwrap();
+    shared.refuse("AKIA", &expired()).await;
+    edition.next();
+    shared.get().await.expect("the files have changed");
+}
+
 #[tokio::test]
 async fn what_aws_refuses_is_not_given_out_again() {
     let (shared, _) = Provider::giving(None).shared(&Edition::default());
     let first = shared.get().await.unwrap();
-    shared.refuse("another").await;
+    shared.refuse("another", &expired()).await;
     assert_eq!(shared.get().await.unwrap(), first);
-    shared.refuse(first.access_key_id()).await;
+    shared.refuse(first.access_key_id(), &expired()).await;
     let second = shared.get().await.unwrap();
     assert_ne!(second, first);
-    shared.refuse(first.access_key_id()).await;
+    shared.refuse(first.access_key_id(), &expired()).await;
     assert_eq!(shared.get().await.unwrap(), second, "said of the first a moment later");
 }
 

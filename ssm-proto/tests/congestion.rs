@@ -149,3 +149,34 @@ fn a_path_that_stands_still_gets_a_few_messages_twice() {
     let seen = bulk(&mut pair, Side::Client, id, CAP, 30 * SECOND);
     assert!(seen.utilisation > 0.98 && seen.resent < 0.001, "{seen:?}");
 }
+
+/// What waits in front of a query is one window, whoever fills it, and not what applications have written.
+#[test]
+fn a_query_beside_bulk_uploads_waits_for_one_window_only() {
+    let (mut pair, query) = established(Config::default(), capped(25 * MS));
+    let uploads: Vec<_> = (0..8).map(|_| pair.open()).collect();
+    let (text, mut rest) = ([7; 16 << 10], Vec::new());
+    let mut upload = |pair: &mut Pair| {
+        for &id in &uploads {
+            let now = pair.now;
+            while pair.client.write(id, &text, now).unwrap() > 0 {}
+            rest.clear();
+            pair.read_available(Side::Agent, id, &mut rest);
+        }
+    };
+    for round in 0..50 {
+        pair.run_until(500 * MS, |pair| {
+            upload(pair);
+            false
+        });
+        pair.client.write(query, b"select 1", pair.now).unwrap();
+        let (asked, mut arrived) = (pair.now, Vec::new());
+        pair.run_until(SECOND, |pair| {
+            upload(pair);
+            pair.read_available(Side::Agent, query, &mut arrived);
+            arrived.len() == 8
+        });
+        let took = pair.now - asked;
+        assert!(round < 4 || took < (25 + 80) * MS, "query {round} was {took:?} on its way");
+    }
+}

@@ -6,6 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::frame::{Command, FrameDecoder, FrameError, HEADER_LEN, Header, Item};
 use super::stream::{Local, Read, Stream};
+use super::turns::Turns;
 use crate::config::Config;
 use crate::error::{OpenError, StreamError};
 use crate::event::{Event, StreamId};
@@ -14,9 +15,8 @@ use crate::session::Side;
 /// First id a client opens; then every second one (`docs/protocol.md` §6.2).
 const FIRST_CLIENT_STREAM: u32 = 3;
 
-/// Data bytes of one stream before the next stream's turn. Small enough that a turn never costs an interactive stream
-/// noticeable time, large enough that frame headers cost nothing.
-const QUANTUM: usize = 8 * 1024;
+/// Largest payload of a frame.
+const MAX_FRAME: usize = u16::MAX as usize;
 
 /// Streams whose FIN was sent are kept until the other side's FIN, so that a "could not connect" flag finds its stream.
 /// An agent that never answers FIN must not make them pile up.
@@ -39,8 +39,7 @@ pub(crate) struct Mux {
     streams: BTreeMap<StreamId, Stream>,
     abandoned: usize,
     next_id: Option<u32>,
-    /// Streams with output, in the order of their turns.
-    output: VecDeque<StreamId>,
+    turns: Turns,
     nop_pending: bool,
     accept: VecDeque<StreamId>,
     /// Received bytes that no application has read, over all streams.
@@ -65,7 +64,7 @@ impl Mux {
             streams: BTreeMap::new(),
             abandoned: 0,
             next_id: (side == Side::Client).then_some(FIRST_CLIENT_STREAM),
-            output: VecDeque::new(),
+            turns: Turns::default(),
             nop_pending: false,
             accept: VecDeque::new(),
             unread: 0,
@@ -232,11 +231,13 @@ impl Mux {
     }
 
     /// Puts a stream in, in place of one that was abandoned, if any.
-    fn insert(&mut self, id: StreamId, stream: Stream) {
-        if let Some(mut old) = self.streams.insert(id, stream) {
+    fn insert(&mut self, id: StreamId, mut stream: Stream) {
+        if let Some(mut old) = self.streams.remove(&id) {
             self.abandoned -= 1;
             self.unsent -= old.discard_unsent();
+            stream.in_turns = old.in_turns;
         }
+        self.streams.insert(id, stream);
     }
 
     fn handle_data(&mut self, id: StreamId, data: Bytes, caught_up: bool) {
@@ -285,26 +286,18 @@ impl Mux {
 
     // ---- output ----
 
-    pub(crate) fn has_output(&self) -> bool {
+    pub(crate) fn has_output(&mut self) -> bool {
         self.nop_pending || self.has_stream_output()
     }
 
     /// Whether there is more to send than a NOP.
-    pub(crate) fn has_stream_output(&self) -> bool {
-        // A stream whose unsent data was discarded may still stand in the queue with nothing to say.
-        self.output.iter().any(|id| self.streams.get(id).is_some_and(Stream::has_output))
+    pub(crate) fn has_stream_output(&mut self) -> bool {
+        self.turns.next(&mut self.streams).is_some()
     }
 
     /// Bytes that [`Mux::poll_output`] would write for a payload of `max` bytes, or a little more: to allocate for.
     pub(crate) fn output_hint(&self, max: usize) -> usize {
-        let mut total = HEADER_LEN;
-        for id in &self.output {
-            total += self.streams.get(id).map_or(0, |stream| stream.unsent() + 3 * HEADER_LEN);
-            if total >= max {
-                return max;
-            }
-        }
-        total
+        max.min(self.unsent + (1 + 3 * self.turns.len()) * HEADER_LEN)
     }
 
     /// Appends whole frames of the waiting streams, turn by turn, up to `max` bytes.
@@ -315,22 +308,20 @@ impl Mux {
             self.nop_pending = false;
             put_frame(out, Command::Nop, 0, StreamId(0));
         }
-        while room(out) > HEADER_LEN || (room(out) == HEADER_LEN && self.next_is_header_only()) {
-            let Some(id) = self.output.pop_front() else {
-                return;
-            };
-            let Some(stream) = self.streams.get_mut(&id) else {
-                continue;
-            };
-            stream.queued = false;
+        while room(out) >= HEADER_LEN
+            && let Some(id) = self.turns.next(&mut self.streams)
+            && let Some(stream) = self.streams.get_mut(&id)
+        {
             if stream.syn_pending {
                 stream.syn_pending = false;
                 put_frame(out, Command::Syn, 0, id);
             }
-            let data = stream.unsent().min(QUANTUM).min(room(out).saturating_sub(HEADER_LEN));
+            let most = self.turns.allowance(stream).min(MAX_FRAME).min(room(out).saturating_sub(HEADER_LEN));
+            let data = stream.unsent().min(most);
             if data > 0 {
-                put_frame(out, Command::Psh, u16::try_from(data).expect("QUANTUM fits a u16"), id);
+                put_frame(out, Command::Psh, u16::try_from(data).expect("MAX_FRAME fits a u16"), id);
                 stream.take_unsent(data, out);
+                self.turns.charge(stream, data);
                 self.unsent -= data;
                 self.carried.sent += data as u64;
                 if stream.wants_writable {
@@ -340,17 +331,11 @@ impl Mux {
             if stream.local == Local::Closing && stream.unsent() == 0 && room(out) >= HEADER_LEN {
                 stream.local = Local::FinSent;
                 put_frame(out, Command::Fin, 0, id);
+            } else if data == 0 && stream.has_output() {
+                return; // no room for its next frame
             }
-            self.queue_output(id);
             self.forget_if_over(id);
         }
-    }
-
-    fn next_is_header_only(&self) -> bool {
-        self.output
-            .front()
-            .and_then(|id| self.streams.get(id))
-            .is_none_or(|stream| stream.syn_pending || stream.unsent() == 0)
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
@@ -399,12 +384,8 @@ impl Mux {
     }
 
     fn queue_output(&mut self, id: StreamId) {
-        if let Some(stream) = self.streams.get_mut(&id)
-            && !stream.queued
-            && stream.has_output()
-        {
-            stream.queued = true;
-            self.output.push_back(id);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            self.turns.join(id, stream);
         }
     }
 

@@ -41,8 +41,9 @@ pub(super) struct Stream {
     /// The application has let go of the stream: what comes in is discarded.
     pub(super) abandoned: bool,
     pub(super) syn_pending: bool,
-    /// Whether the stream stands in the mux's output queue.
-    pub(super) queued: bool,
+    /// Whether the stream stands in one of the lists of `Turns`, and how many bytes it may send there.
+    pub(super) in_turns: bool,
+    pub(super) credit: usize,
     /// The application saw `Pending`, or nothing yet: tell it about the next change.
     pub(super) wants_readable: bool,
     pub(super) wants_writable: bool,
@@ -62,7 +63,8 @@ impl Stream {
             had_data: false,
             abandoned: false,
             syn_pending,
-            queued: false,
+            in_turns: false,
+            credit: 0,
             wants_readable: true,
             wants_writable: false,
             unanswered: 0,

@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
 
-use super::{MAX_ABANDONED, Mux, QUANTUM};
+use super::{MAX_ABANDONED, Mux};
 use crate::config::Config;
 use crate::event::{Event, StreamId};
 use crate::session::Side;
+use crate::smux::turns::TURN;
 use crate::smux::{Command, FrameDecoder, HEADER_LEN, Header, Item, Read};
 
 fn mux(side: Side) -> Mux {
@@ -68,7 +71,102 @@ fn streams_take_turns_within_a_large_payload() {
         .take_while(|item| !matches!(item, Item::Data(id, _) if *id == small))
         .map(|item| if let Item::Data(_, data) = item { data.len() } else { 0 })
         .sum();
-    assert_eq!(before, QUANTUM);
+    assert_eq!(before, TURN);
+}
+
+/// Fills all that fits into the streams and sends one payload; the data bytes of each stream in it.
+fn busy_output(mux: &mut Mux, bulk: &[StreamId], max: usize) -> BTreeMap<StreamId, usize> {
+    for &id in bulk {
+        mux.write(id, &[0; 16 << 10]).unwrap();
+    }
+    let mut sent = BTreeMap::new();
+    for item in output(mux, max) {
+        if let Item::Data(id, data) = item {
+            *sent.entry(id).or_default() += data.len();
+        }
+    }
+    sent
+}
+
+fn add(total: &mut BTreeMap<StreamId, usize>, sent: BTreeMap<StreamId, usize>) {
+    for (id, bytes) in sent {
+        *total.entry(id).or_default() += bytes;
+    }
+}
+
+#[test]
+fn busy_streams_share_alike() {
+    for max in [300, 1000, 32 << 10] {
+        let mut mux = mux(Side::Client);
+        let bulk: Vec<_> = (0..7).map(|_| mux.open().unwrap()).collect();
+        let mut total = BTreeMap::new();
+        for _ in 0..1000 {
+            add(&mut total, busy_output(&mut mux, &bulk, max));
+        }
+        let (least, most) = (total.values().min().unwrap(), total.values().max().unwrap());
+        assert!(most - least <= 2 * TURN, "payloads of {max}: {total:?}");
+    }
+}
+
+#[test]
+fn a_stream_with_little_to_say_says_it_in_the_next_message() {
+    let mut mux = mux(Side::Client);
+    let bulk: Vec<_> = (0..20).map(|_| mux.open().unwrap()).collect();
+    for _ in 0..100 {
+        busy_output(&mut mux, &bulk, 1000);
+    }
+    let small = mux.open().unwrap();
+    assert!(output(&mut mux, 1000).contains(&Item::Syn(small)));
+    for _ in 0..10 {
+        // A round of the busy ones later it may go ahead of them again.
+        for _ in 0..20 * TURN / 900 {
+            busy_output(&mut mux, &bulk, 1000);
+        }
+        mux.write(small, b"select 1").unwrap();
+        assert_eq!(busy_output(&mut mux, &bulk, 1000).get(&small), Some(&8));
+    }
+}
+
+#[test]
+fn nobody_gains_by_small_pieces() {
+    let mut mux = mux(Side::Client);
+    let bulk = mux.open().unwrap();
+    let chatty = mux.open().unwrap();
+    let mut total = BTreeMap::new();
+    for _ in 0..2000 {
+        mux.write(chatty, &[0; 900]).unwrap();
+        add(&mut total, busy_output(&mut mux, &[bulk], 1000));
+    }
+    assert!(total[&bulk] * 10 > total[&chatty] * 9, "{total:?}");
+}
+
+/// Each of them is new, has little to say and ends: all are fresh, and there is no end of them.
+#[test]
+fn nobody_starves_behind_new_streams() {
+    let mut mux = mux(Side::Client);
+    let bulk = mux.open().unwrap();
+    let mut total = BTreeMap::new();
+    for _ in 0..2000 {
+        let id = mux.open().unwrap();
+        mux.write(id, &[0; 900]).unwrap();
+        mux.close(id, false);
+        add(&mut total, busy_output(&mut mux, &[bulk], 1000));
+    }
+    let all: usize = total.values().sum();
+    assert!(total[&bulk] * 11 > all * 2, "{} of {all} bytes", total[&bulk]);
+}
+
+#[test]
+fn a_stream_that_is_alone_fills_a_large_payload_with_one_frame() {
+    let mut mux = mux(Side::Client);
+    let id = mux.open().unwrap();
+    mux.write(id, &vec![0; 100_000]).unwrap();
+    let mut out = BytesMut::new();
+    mux.poll_output(32 << 10, &mut out);
+    assert_eq!(
+        out[HEADER_LEN..2 * HEADER_LEN],
+        Header { command: Command::Psh, length: (32 << 10) - 16, stream: id }.encode()
+    );
 }
 
 /// `docs/protocol.md` §6.2, §11: an agent never opens streams. The official client would take it into a backlog for ever.

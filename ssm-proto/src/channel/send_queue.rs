@@ -292,15 +292,20 @@ impl SendQueue {
     }
 
     fn deadline(&self, slot: &InFlight) -> Instant {
-        if self.is_overtaken(slot) {
-            return slot.sent_at + self.rtt.expected();
-        }
-        self.progress_at.map_or(slot.sent_at, |at| at.max(slot.sent_at)) + self.rtt.timeout()
+        let from = match self.progress_at {
+            // What comes is of messages behind it: that puts nothing off.
+            _ if self.is_overtaken(slot) => slot.sent_at,
+            Some(at) => at.max(slot.sent_at),
+            None => slot.sent_at,
+        };
+        // A message that was sent again may have arrived, and its acknowledgements be lost: it is not hurried.
+        let is_lost = self.is_overtaken(slot) && slot.transmissions == 1;
+        from + if is_lost { self.rtt.expected() } else { self.rtt.timeout() }
     }
 
-    /// A message sent later has arrived. Only first transmissions: the copies of a resent one cannot be told apart.
+    /// A message that was first sent after its last copy has arrived.
     fn is_overtaken(&self, slot: &InFlight) -> bool {
-        slot.transmissions == 1 && self.newest_arrived.is_some_and(|newest| slot.sent_at < newest)
+        self.newest_arrived.is_some_and(|newest| slot.sent_at < newest)
     }
 
     fn get(&self, sequence: i64) -> Option<&InFlight> {

@@ -55,6 +55,25 @@ fn an_overtaken_message_does_not_wait_for_the_timeout() {
     assert_eq!(drain(&mut queue, at), [0]);
 }
 
+/// New data that is acknowledged all the while must not put off for ever what is missing.
+#[test]
+fn a_message_that_is_lost_again_and_again_is_repeated_however_much_arrives_behind_it() {
+    let t = Instant::now();
+    let mut queue = queue(&Config::default(), 1, t);
+    queue.handle_reconnect(t);
+    assert_eq!(drain(&mut queue, t), [0]);
+    let mut repeated = 0;
+    for turn in 1..=200_u32 {
+        let now = t + turn * 10 * MS;
+        queue.push(Bytes::from_static(&[1]), now);
+        if turn > 1 {
+            queue.acknowledge(i64::from(turn) - 1, now);
+        }
+        repeated += usize::from(drain(&mut queue, now).contains(&0));
+    }
+    assert!((4..=10).contains(&repeated), "{repeated} in 2 s");
+}
+
 #[test]
 fn a_reconnect_makes_all_due_in_order() {
     let t = Instant::now();

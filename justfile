@@ -39,6 +39,11 @@ bench *ARGUMENTS:
     TUNNELS_BIN="${TUNNELS_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}/release/tunnels")}" \
         "${CARGO_TARGET_DIR:-target}/release/tunnels-bench" {{ARGUMENTS}}
 
+# Pictures of the dashboard for the README, made from the real program; with --text every view is printed instead.
+screenshots *ARGUMENTS:
+    cargo build --package tunnels
+    cargo run --package tunnels-tests --example screenshots -- {{ARGUMENTS}}
+
 # The whole thing on this machine, without AWS.
 demo *ARGUMENTS:
     cargo run --release -- demo {{ARGUMENTS}}

@@ -40,7 +40,7 @@ pub use selector::{Selector, SelectorError, similar};
 pub use session::{Session, SessionState, Sessions};
 pub use setting::{Setting, SettingOrigin, Settings};
 pub use socket::{PlaceError, Places, socket_in};
-pub use status::{Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
+pub use status::{CREDENTIALS_WARNING, Cause, CauseKind, TargetState, TunnelState, TunnelStatus};
 pub use traffic::{Sample, Span, Traffic, TrafficQuery};
 pub use types::{
     Accepted, DaemonVersion, Reloaded, SelectRequest, StopRequest, Tunnels, UpRequest, Version, aws_environment,

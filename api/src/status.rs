@@ -341,7 +341,7 @@ impl TunnelStatus {
 }
 
 /// So long before credentials run out people are warned: time to finish something and log in.
-const CREDENTIALS_WARNING: SignedDuration = SignedDuration::from_mins(30);
+pub const CREDENTIALS_WARNING: SignedDuration = SignedDuration::from_mins(30);
 
 fn yes() -> bool {
     true

@@ -3,7 +3,7 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, demo, down, logs, ls, restart, sim, status, stop, up, version, wait, why,
+    completions, config, daemon, dashboard, demo, down, logs, ls, restart, sim, status, stop, up, version, wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -16,6 +16,7 @@ const MORE: &str =
 
 const EXAMPLES: &str = "\
 Examples:
+  tunnels                       the dashboard: every tunnel at a glance, and what to do about it
   tunnels demo                  see all of it on this machine, without AWS
   tunnels up                    bring all tunnels up and show the addresses to paste
   tunnels up --wait @db         only the group `db`; return when all of them answer
@@ -27,7 +28,7 @@ Examples:
 /// Keeps named AWS Session Manager port forwards alive: stable local ports that lead to databases,
 /// caches and endpoints in private networks.
 ///
-/// Without a command it shows the tunnels, as `tunnels ls` does. Tunnels are picked by name, as
+/// Without a command it is the dashboard on a terminal, and elsewhere lists the tunnels, as `tunnels ls` does. Tunnels are picked by name, as
 /// @group or with a glob ('orders-*'); none picked means all.
 #[derive(Debug, Parser)]
 #[command(name = "tunnels", version, after_help = MORE, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run the simulated AWS side, to try the program without an account
     Sim(Box<sim::Sim>),
+    /// The dashboard: what `tunnels` alone is on a terminal.
+    #[command(skip)]
+    Dashboard,
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Show the versions of this program and of the running daemon
@@ -83,9 +87,10 @@ impl Args {
         self.config.clone().or_else(|| variable().map(PathBuf::from))
     }
 
-    /// What to do: `ls` if nothing else was given.
-    pub(crate) fn chosen(&self) -> Command {
-        self.command.clone().unwrap_or_else(|| Command::Ls(ls::Ls::default()))
+    /// What to do; if nothing was given the dashboard where it can be shown, else the list.
+    pub(crate) fn chosen(&self, can_draw: bool) -> Command {
+        let unnamed = || if can_draw { Command::Dashboard } else { Command::Ls(ls::Ls::default()) };
+        self.command.clone().unwrap_or_else(unnamed)
     }
 }
 
@@ -118,6 +123,7 @@ impl Command {
             Self::Config(command) => command.run(config.as_deref()),
             Self::Demo(demo) => demo.run(),
             Self::Sim(sim) => sim.run(),
+            Self::Dashboard => dashboard::run(config),
             Self::Completions(completions) => completions.run(),
             Self::Version(version) => version.run(),
         }
@@ -136,12 +142,16 @@ mod tests {
     }
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
-        Args::try_parse_from(line.split(' ')).map(|args| args.chosen())
+        Args::try_parse_from(line.split(' ')).map(|args| args.chosen(false))
     }
 
     #[test]
-    fn no_command_lists() {
+    fn no_command_is_the_dashboard_where_it_can_be_shown_and_the_list_elsewhere() {
         assert!(matches!(parse("tunnels").unwrap(), Command::Ls(ls) if ls.select.is_empty()));
+        let args = Args::try_parse_from(["tunnels"]).unwrap();
+        assert!(matches!(args.chosen(true), Command::Dashboard));
+        let args = Args::try_parse_from(["tunnels", "ls"]).unwrap();
+        assert!(matches!(args.chosen(true), Command::Ls(_)));
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return unparsed(&error).into(),
     };
-    let command = args.chosen();
+    let command = args.chosen(output::is_attended_screen());
     let json = command.wants_json();
     let exit = match command.run(args.config()) {
         Ok(exit) => exit,

@@ -104,6 +104,11 @@ pub(crate) fn is_screen() -> bool {
     io::stdout().is_terminal() && moves_its_cursor()
 }
 
+/// Whether somebody sits at that terminal, too, and can press keys.
+pub(crate) fn is_attended_screen() -> bool {
+    is_screen() && io::stdin().is_terminal()
+}
+
 /// `TERM=dumb` is what editors and recorders of sessions say that show escape codes as they are.
 fn moves_its_cursor() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")

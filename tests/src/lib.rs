@@ -29,6 +29,7 @@ mod remote;
 mod seeded;
 mod settings;
 mod sim;
+mod terminal;
 mod transfer;
 mod wait;
 
@@ -51,6 +52,7 @@ pub use settings::{
     test_runs, tunnel_count,
 };
 pub use sim::{NODE, SimOptions, TestSim};
+pub use terminal::Terminal;
 pub use transfer::{
     Direction, Outcome, Transfer, answer_after_half_close, echo_once, echo_request, hold_open, open_echo,
     request_download, silent_request, transfer_once,

@@ -2,12 +2,12 @@
 //!
 //! Pure: a status and a time in, text out. Sections of `label  value` lines; what is not known is left out.
 
+use crate::engine::{self, Engine};
 use crate::notes;
 use crate::style::{self, BOLD, DIM, Look, PLAIN, RED};
 use crate::{text, units, words};
 use anstyle::Style;
 use jiff::Zoned;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
 
 /// Labels stand in a column of this width.
@@ -139,31 +139,16 @@ fn traffic(page: &mut Page, tunnel: &TunnelStatus) {
     }
 }
 
-/// A command that uses the tunnel, by what answers at its end.
+/// A command that uses the tunnel, by what answers at its end; with what its user has to fill in.
 fn example(tunnel: &TunnelStatus) -> Option<String> {
-    let probe = tunnel.probe.as_deref()?;
-    if let Some(path) = tunnel.local.strip_prefix("unix:") {
-        return (probe == "redis").then(|| format!("redis-cli -s {path}"));
-    }
-    let local: SocketAddr = tunnel.local.parse().ok()?;
-    // Who listens everywhere is reached here all the same.
-    let ip = match local.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let port = local.port();
-    let address = SocketAddr::new(ip, port);
-    match probe {
-        "postgres" => Some(format!("psql \"host={ip} port={port} user=… dbname=…\"")),
-        "mysql" => Some(format!("mysql --host={ip} --port={port} --user=… -p")),
-        "redis" => Some(format!("redis-cli -h {ip} -p {port}")),
-        "http" => Some(format!("curl http://{address}/")),
-        // The certificate is made out to the remote's name, not to this address.
-        "tls" if !tunnel.remote.starts_with(':') => {
-            Some(format!("curl --connect-to {}:{address} https://{}/", tunnel.remote, tunnel.remote))
+    match (Engine::of(tunnel), engine::address(tunnel)) {
+        (Engine::Postgres, Some(address)) => {
+            Some(format!("psql \"host={} port={} user=… dbname=…\"", address.ip(), address.port()))
         }
-        _ => None,
+        (Engine::Mysql, Some(address)) => {
+            Some(format!("mysql --host={} --port={} --user=… -p", address.ip(), address.port()))
+        }
+        _ => engine::client(tunnel).map(|words| words.join(" ")),
     }
 }
 

@@ -22,16 +22,13 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Nobody reads faster: a hundred tunnels that come up at once are not worth a hundred frames.
 const SHORTEST_FRAME: Duration = Duration::from_millis(50);
 
-/// Lines that the list has at least, where the terminal has them.
-const LEAST_LIST: usize = 6;
-
-/// Redraws the list, with lines of the caller's below it, wrapped so that what is indented can be pasted, until the future is dropped or the output breaks.
+/// Redraws the list until the future is dropped or the output breaks.
 ///
 /// # Errors
 /// What the terminal says when it cannot be written to.
-pub async fn screen(client: Client, select: &[String], below: &[String], color: bool) -> io::Result<()> {
+pub async fn screen(client: Client, select: &[String], color: bool) -> io::Result<()> {
     let mut connection = Connection::new(client.clone());
-    let mut view = View { model: Model::new(select), lost: None, below: below.to_vec() };
+    let mut view = View { model: Model::new(select), lost: None };
     let mut screen = Screen::enter()?;
     let mut resized = signal(SignalKind::window_change())?;
     let mut refresh = tokio::time::interval(REFRESH);
@@ -67,8 +64,6 @@ struct View {
     model: Model,
     /// Since when the daemon cannot be heard.
     lost: Option<Timestamp>,
-    /// What stands under the list.
-    below: Vec<String>,
 }
 
 impl View {
@@ -105,14 +100,10 @@ impl View {
             None => look.paint(BOLD, &text::cut(&format!("{count}: {summary}"), look.columns())),
         };
         let mut lines = vec![head, String::new()];
-        let below: Vec<String> = self.below.iter().flat_map(|line| wrapped(line, look.columns())).collect();
         if !tunnels.is_empty() {
             let room = height.saturating_sub(lines.len());
-            // Where both do not fit, the list comes first.
-            let room = room.saturating_sub(below.len()).max(room.min(LEAST_LIST));
             lines.extend(list::frame(tunnels, self.model.config_error(), now, look, room));
         }
-        lines.extend(below);
         lines.truncate(height);
         lines
     }
@@ -165,22 +156,6 @@ pub async fn json_lines(client: Client, select: &[String], out: &mut impl Write)
             out.flush()?;
         }
     }
-}
-
-/// A line in as many as it needs; what is indented is a command, and its lines end as a shell wants it that goes on.
-fn wrapped(line: &str, columns: usize) -> Vec<String> {
-    const INDENT: &str = "  ";
-    const GOES_ON: &str = " \\";
-    if text::width(line) <= columns {
-        return vec![line.to_owned()];
-    }
-    let Some(command) = line.strip_prefix(INDENT) else { return text::wrap(line, columns) };
-    let mut lines = text::wrap(command, columns.saturating_sub(text::width(INDENT) + text::width(GOES_ON)));
-    let last = lines.len().saturating_sub(1);
-    for (number, line) in lines.iter_mut().enumerate() {
-        *line = format!("{INDENT}{line}{}", if number < last { GOES_ON } else { "" });
-    }
-    lines
 }
 
 /// How many columns the terminal has, if there is one.
@@ -250,7 +225,7 @@ impl Drop for Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{now, soon, status};
+    use crate::fixture::{now, soon};
     use tunnels_api::{Cause, CauseKind, TunnelState};
 
     #[test]
@@ -273,7 +248,7 @@ mod tests {
     const LOOK: Look = Look { color: false, width: Some(80) };
 
     fn view() -> View {
-        let mut view = View { model: Model::new(&[]), lost: None, below: Vec::new() };
+        let mut view = View { model: Model::new(&[]), lost: None };
         let event = DaemonEvent::Snapshot { tunnels: crate::fixture::mixed(), config_error: None };
         view.take(News::Event(event), now());
         view
@@ -302,32 +277,5 @@ mod tests {
         let event = DaemonEvent::Snapshot { tunnels: Vec::new(), config_error: None };
         view.take(News::Event(event), soon(6));
         assert_eq!(view.frame(soon(6), LOOK, 40), ["no tunnels", ""]);
-    }
-
-    #[test]
-    fn what_is_to_be_pasted_is_wrapped_and_not_cut() {
-        let command = "  psql \"host=127.0.0.1 port=15432 user=demo dbname=demo\" -c \"select 1\"";
-        assert_eq!(wrapped(command, 80), [command]);
-        let lines = wrapped(command, 40);
-        assert_eq!(
-            lines,
-            ["  psql \"host=127.0.0.1 port=15432 \\", "  user=demo dbname=demo\" -c \"select 1\""],
-            "{lines:#?}"
-        );
-        assert_eq!(wrapped("In another terminal:", 12), ["In another", "terminal:"]);
-        assert_eq!(wrapped("", 12), [""]);
-    }
-
-    #[test]
-    fn the_callers_lines_stand_below_and_give_way_to_the_list() {
-        let tunnels = ["a", "b", "c"].map(|name| status(name, TunnelState::Ready)).to_vec();
-        let mut view = View { model: Model::new(&[]), lost: None, below: vec!["x ".repeat(50), "end".to_owned()] };
-        view.model.apply(DaemonEvent::Snapshot { tunnels, config_error: None });
-        let frame = |height| view.frame(now(), LOOK, height);
-        let whole = frame(24);
-        assert_eq!(whole.last().map(String::as_str), Some("end"));
-        assert!(whole.iter().all(|line| line.chars().count() <= 80), "{whole:?}");
-        let low = frame(6);
-        assert!(low.len() == 6 && low.iter().filter(|line| line.contains("ready")).count() >= 3, "{low:?}");
     }
 }

@@ -31,6 +31,18 @@ pub fn render(line: &LogLine, look: &Look) -> String {
     format!("{DIM}{time}{RESET}  {}{label}{RESET}  {tunnel}{text}", color(line.level))
 }
 
+/// The same in less room: the time of the day, and not which tunnel it is about. The message is the last piece.
+pub(crate) fn render_short(line: &LogLine, look: &Look) -> String {
+    let time = line.time.to_zoned(look.zone.clone()).strftime("%T").to_string();
+    let label = format!("{:5}", line.level.label());
+    let text = line.text().replace('\n', " ");
+    if look.color {
+        format!("{DIM}{time}{RESET}  {}{label}{RESET}  {RESET}{text}", color(line.level))
+    } else {
+        format!("{time}  {label}  {RESET}{text}")
+    }
+}
+
 fn color(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Error => "\x1b[1;31m",

@@ -179,7 +179,7 @@ fn rejected(report: &str, look: Look) -> Note {
 }
 
 /// Each mistake of a report in a line: what is wrong, and where.
-fn mistakes(report: &str) -> Vec<String> {
+pub(crate) fn mistakes(report: &str) -> Vec<String> {
     let plain = anstream::adapter::strip_str(report).to_string();
     let mut mistakes: Vec<String> = Vec::new();
     for line in plain.lines().map(str::trim) {

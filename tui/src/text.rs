@@ -31,6 +31,27 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     format!("{}…", head(text, columns.saturating_sub(1)))
 }
 
+/// The same for a text that goes on after its end, and has to say so.
+pub(crate) fn cut_always(text: &str, columns: usize) -> String {
+    let kept = head(text, columns.saturating_sub(1));
+    if columns == 0 { String::new() } else { format!("{kept}…") }
+}
+
+/// Takes the beginning off so that the text takes at most `columns`.
+pub(crate) fn cut_start(text: &str, columns: usize) -> String {
+    let wide = width(text);
+    if wide <= columns {
+        return text.to_owned();
+    }
+    let mut left = wide;
+    let rest = text.char_indices().find(|(_, c)| {
+        let fits = left < columns.max(1);
+        left -= c.width().unwrap_or(0);
+        fits
+    });
+    format!("…{}", rest.map_or("", |(at, _)| &text[at..]))
+}
+
 /// Takes the middle out of `host:port`: the beginning of a host tells which it is, and the port is whole.
 pub(crate) fn cut_host(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -67,6 +88,22 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
             }
             _ => lines.push(word.to_owned()),
         }
+    }
+    lines
+}
+
+/// A line in as many as it needs; what is indented is a command, and its lines end as a shell wants it that goes on.
+pub(crate) fn wrap_pasted(line: &str, columns: usize) -> Vec<String> {
+    const INDENT: &str = "  ";
+    const GOES_ON: &str = " \\";
+    if width(line) <= columns {
+        return vec![line.to_owned()];
+    }
+    let Some(command) = line.strip_prefix(INDENT) else { return wrap(line, columns) };
+    let mut lines = wrap(command, columns.saturating_sub(width(INDENT) + width(GOES_ON)));
+    let last = lines.len().saturating_sub(1);
+    for (number, line) in lines.iter_mut().enumerate() {
+        *line = format!("{INDENT}{line}{}", if number < last { GOES_ON } else { "" });
     }
     lines
 }
@@ -120,5 +157,19 @@ mod tests {
         assert_eq!(names(&["a", "b"], 3), "a, b");
         assert_eq!(names(&["a", "b", "c"], 3), "a, b, c");
         assert_eq!(names(&["a", "b", "c", "d", "e"], 3), "a, b, c and 2 more");
+    }
+
+    #[test]
+    fn what_is_to_be_pasted_is_wrapped_and_not_cut() {
+        let command = "  psql \"host=127.0.0.1 port=15432 user=demo dbname=demo\" -c \"select 1\"";
+        assert_eq!(wrap_pasted(command, 80), [command]);
+        let lines = wrap_pasted(command, 40);
+        assert_eq!(
+            lines,
+            ["  psql \"host=127.0.0.1 port=15432 \\", "  user=demo dbname=demo\" -c \"select 1\""],
+            "{lines:#?}"
+        );
+        assert_eq!(wrap_pasted("In another terminal:", 12), ["In another", "terminal:"]);
+        assert_eq!(wrap_pasted("", 12), [""]);
     }
 }

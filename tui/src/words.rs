@@ -93,8 +93,16 @@ pub fn doing(tunnel: &TunnelStatus, now: Timestamp) -> String {
     }
 }
 
-/// `12 tunnels: 9 ready, 2 connecting, 1 failed`; what is well comes first, then in order of trouble.
+/// `9 ready, 2 connecting, 1 failed`; what is well comes first, then in order of trouble.
 pub fn summary<'a>(tunnels: impl Iterator<Item = &'a TunnelStatus>) -> String {
+    let listed: Vec<String> = counts(tunnels).map(|(state, count)| format!("{count} {state}")).collect();
+    listed.join(", ")
+}
+
+/// How many there are in each state that there is, in that order.
+pub(crate) fn counts<'a>(
+    tunnels: impl Iterator<Item = &'a TunnelStatus>,
+) -> impl Iterator<Item = (TunnelState, usize)> {
     const ORDER: [TunnelState; 9] = [
         TunnelState::Ready,
         TunnelState::Listening,
@@ -112,7 +120,5 @@ pub fn summary<'a>(tunnels: impl Iterator<Item = &'a TunnelStatus>) -> String {
             counts[at] += 1;
         }
     }
-    let listed = ORDER.iter().zip(counts).filter(|(_, count)| *count > 0);
-    let listed: Vec<String> = listed.map(|(state, count)| format!("{count} {state}")).collect();
-    listed.join(", ")
+    ORDER.into_iter().zip(counts).filter(|(_, count)| *count > 0)
 }

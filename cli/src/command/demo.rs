@@ -8,7 +8,7 @@ mod guide;
 mod ports;
 mod stage;
 
-use super::block_on_all_cores;
+use super::{block_on_all_cores, dashboard};
 use crate::exit::Exit;
 use crate::signals::Signals;
 use crate::{logging, open_files, output};
@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tunnels_api::{ApiError, Client, ErrorCode, SelectRequest, Timestamp, TunnelState};
 use tunnels_tui::conn::{Connection, News};
+use tunnels_tui::dashboard::Options;
 use tunnels_tui::live;
 use tunnels_tui::model::Model;
 
@@ -28,7 +29,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Demo {
-    /// Print plain lines instead of a list that is kept up to date
+    /// Print plain lines instead of the dashboard
     #[arg(long)]
     no_tui: bool,
 }
@@ -47,12 +48,16 @@ impl Demo {
                 exit = signals.next() => return Ok(exit),
             };
             let (client, guide, notes) = (stage.client().clone(), stage.guide(), stage.notes().to_vec());
+            let has_dashboard = !self.no_tui && output::is_attended_screen();
             let shown = tokio::select! {
-                shown = self.show(client, guide, notes) => shown,
+                shown = show(has_dashboard, client, guide, notes) => shown,
                 ended = stage.ended() => ended.map(|()| Exit::Done),
                 () = output::hung_up() => Ok(Exit::Done),
-                exit = signals.next() => Ok(exit),
+                // The dashboard knows which of them are meant for a program that it has opened.
+                exit = signals.next(), if !has_dashboard => Ok(exit),
             };
+            // Not what has come before.
+            let mut signals = Signals::listen()?;
             tokio::select! {
                 () = stage.stop() => shown,
                 // Whoever asks twice does not want to wait for open connections.
@@ -62,22 +67,23 @@ impl Demo {
         let removed = folder.remove();
         outcome.and_then(|exit| removed.map(|()| exit))
     }
+}
 
-    /// Brings the tunnels up and shows what becomes of them, until nobody looks any more.
-    async fn show(&self, client: Client, guide: Guide, notes: Vec<String>) -> Result<Exit, ApiError> {
-        if self.no_tui || !output::is_screen() {
-            for note in &notes {
-                output::say(note);
-            }
-            return tell(&client, &guide).await;
+/// Brings the tunnels up and shows what becomes of them, until nobody looks any more.
+async fn show(has_dashboard: bool, client: Client, guide: Guide, notes: Vec<String>) -> Result<Exit, ApiError> {
+    if !has_dashboard {
+        for note in &notes {
+            output::say(note);
         }
-        client.up(&SelectRequest::default()).await?;
-        // What is said before the list takes the screen would not be seen.
-        let above = if notes.is_empty() { None } else { Some(String::new()) };
-        let below: Vec<String> = above.into_iter().chain(notes).chain(guide.lines()).collect();
-        let watched = live::screen(client, &[], &below, output::look().color).await;
-        output::finish(watched).map(|()| Exit::Done)
+        return tell(&client, &guide).await;
     }
+    client.up(&SelectRequest::default()).await?;
+    // What is said before the dashboard takes the screen would not be seen.
+    let guide = notes.into_iter().chain(guide.lines()).collect();
+    // Whoever ends it, ends the demo.
+    dashboard::exit(
+        tunnels_tui::dashboard::run(Options { client, color: output::look().color, guide, start: None }).await,
+    )
 }
 
 /// A line for each change of a state, and in between, when all are ready, what to try.

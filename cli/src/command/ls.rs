@@ -65,7 +65,7 @@ impl Ls {
         if self.json {
             live::json_lines(client, &self.select, &mut io::stdout()).await
         } else if output::is_screen() {
-            live::screen(client, &self.select, &[], output::look().color).await
+            live::screen(client, &self.select, output::look().color).await
         } else {
             live::lines(client, &self.select, &mut io::stdout()).await
         }

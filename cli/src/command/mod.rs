@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
+pub(crate) mod dashboard;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod logs;

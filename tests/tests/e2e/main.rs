@@ -7,6 +7,7 @@ mod churn;
 mod crash;
 mod credentials;
 mod cuts;
+mod dashboard;
 mod dead_worker;
 mod edits;
 mod faults;

@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         // One row that cannot be measured here must not cost the others.
         let outcome = catch_unwind(AssertUnwindSafe(|| (entry.run)(&setting, &mut row)));
         if let Err(panic) = outcome {
-            row.fail(&panic);
+            row.fail(panic.as_ref());
         }
         row.took(started.elapsed());
         if !arguments.json {

@@ -129,12 +129,6 @@ impl Row {
         self.figures.iter().find(|figure| figure.what == what && figure.who == who)?.median
     }
 
-    /// The mean of a figure's samples, for those that are yes or no.
-    pub(crate) fn mean(&self, what: &str, who: &str) -> Option<f64> {
-        let figure = self.figures.iter().find(|figure| figure.what == what && figure.who == who)?;
-        Some(figure.samples.iter().sum::<f64>() / figure.samples.len() as f64)
-    }
-
     /// How many times `of` one median is the other, `who`'s.
     pub(crate) fn ratio(&self, what: &str, who: &str, of: &str) -> Option<f64> {
         Some(self.median(what, who)? / self.median(what, of)?)

@@ -69,20 +69,26 @@ fn measure(
     let count = |counter| stage.aws.count(at_gateway, counter);
     let counted = || (count("wire_bytes"), count("messages"), count("retransmissions"));
     let (before, arrived, started) = (counted(), bulk.arrived(), Instant::now());
+    let mut trips = Vec::new();
     if let Ok(mut ping) = ping {
-        for part in 1..=PARTS {
-            let mut worst = Duration::ZERO;
-            while started.elapsed() < TIME * part / PARTS {
-                let Ok(time) = ping.round_trip() else { break };
-                worst = worst.max(time);
-                sleep(LOOK_EVERY);
-            }
-            let delay = worst.saturating_sub(Duration::from_millis(2 * ONE_WAY_MS));
-            row.add_time(&of(&format!("longest delay in quarter {part}")), way.who, delay);
+        while started.elapsed() < TIME {
+            let from = started.elapsed();
+            let Ok(time) = ping.round_trip() else { break };
+            trips.push((from, from + time));
+            sleep(LOOK_EVERY);
         }
     }
     sleep(TIME.saturating_sub(started.elapsed()));
     let (after, time) = (counted(), started.elapsed().as_secs_f64());
+    for part in 0..PARTS {
+        // A trip counts for every quarter that it was under way in.
+        let (begin, end) = (TIME * part / PARTS, TIME * (part + 1) / PARTS);
+        let under_way = trips.iter().filter(|(from, to)| *from < end && *to > begin);
+        if let Some(longest) = under_way.map(|(from, to)| *to - *from).max() {
+            let delay = longest.saturating_sub(Duration::from_millis(2 * ONE_WAY_MS));
+            row.add_time(&of(&format!("longest delay in quarter {}", part + 1)), way.who, delay);
+        }
+    }
     row.add(&of("rate"), way.who, "kB/s", (bulk.arrived() - arrived) as f64 / time / 1e3);
     row.add(&of("part of the cap"), way.who, "", (after.0 - before.0) as f64 / time / RATE as f64);
     let (messages, resent) = (after.1 - before.1, after.2 - before.2);

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use tunnels_tests::{Direction, OfficialPlugin, TestDaemon, TestRemote};
+use tunnels_tests::{Direction, TestRemote};
 
 use super::Entry;
 use crate::bulk::Bulk;
@@ -30,12 +30,16 @@ fn run(setting: &Setting, row: &mut Row) {
     user.start();
     let plugin = aws.plugin(setting, remote.address());
     for _ in 0..setting.runs {
-        plugin_round(row, plugin.as_ref(), &remote);
+        let theirs = plugin.as_ref().map(|plugin| rate(plugin.port(), &remote));
         for sessions in SESSIONS {
             let name = tunnel(sessions);
             user.run(&["up", &name, "--wait=60s"]).expect_success();
             for pool in ["cold", "warm"] {
-                row.add(&what(sessions, pool), TUNNELS, "MB/s", round(&user, &name, &remote));
+                row.add(&what(sessions, pool), TUNNELS, "MB/s", rate(user.port(&name), &remote));
+                if let Some(theirs) = theirs {
+                    // It has one session whatever we have: one figure beside all of ours.
+                    row.add(&what(sessions, pool), PLUGIN, "MB/s", theirs);
+                }
             }
             row.add(
                 &format!("max_sessions = {sessions}: sessions open"),
@@ -46,28 +50,8 @@ fn run(setting: &Setting, row: &mut Row) {
             user.run(&["down", &name]).expect_success();
         }
     }
-    // The plugin has one session whatever we have: its one figure stands beside each of ours.
-    let theirs = row.median(&what(1, "cold"), PLUGIN);
-    for sessions in SESSIONS {
-        for pool in ["cold", "warm"] {
-            let ours = row.median(&what(sessions, pool), TUNNELS);
-            if let (Some(ours), Some(theirs)) = (ours, theirs) {
-                row.note(format!("max_sessions = {sessions}, {pool}: {:.2} × the plugin", ours / theirs));
-            }
-        }
-    }
-    let ratio = row.median(&what(GOAL_SESSIONS, "warm"), TUNNELS).zip(theirs).map(|(ours, theirs)| ours / theirs);
+    let ratio = row.ratio(&what(GOAL_SESSIONS, "warm"), TUNNELS, PLUGIN);
     row.at_least("≥ 7.5 × the plugin with max_sessions = 8, warm", "× the plugin", ratio, 7.5);
-}
-
-fn plugin_round(row: &mut Row, plugin: Option<&OfficialPlugin>, remote: &TestRemote) {
-    if let Some(plugin) = plugin {
-        row.add(&what(1, "cold"), PLUGIN, "MB/s", rate(plugin.port(), remote));
-    }
-}
-
-fn round(user: &TestDaemon, name: &str, remote: &TestRemote) -> f64 {
-    rate(user.port(name), remote)
 }
 
 fn rate(port: u16, remote: &TestRemote) -> f64 {

@@ -23,8 +23,7 @@ const CUTS: [(&str, &str); 4] = [("client", "bye"), ("client", "reset"), ("agent
 const CUTS_PER_RUN: usize = 3;
 const ROUND_TRIPS_MS: [u64; 2] = [0, 50];
 
-const WHOLE: &str = "cut transfers that arrived whole, every side, way, direction and round trip";
-const DIRECTIONS: [Direction; 2] = [Direction::Download, Direction::Upload];
+const DIRECTIONS: [(Direction, &str); 2] = [(Direction::Download, "downloads"), (Direction::Upload, "uploads")];
 const LENGTH: u64 = 32 << 20;
 /// The plugin would need a minute for as much.
 const PLUGIN_LENGTH: u64 = 3 << 20;
@@ -44,12 +43,34 @@ fn run(setting: &Setting, row: &mut Row) {
         let what = gap(side, how, 0);
         row.at_most(&format!("{what} ≤ 50 ms"), "ms", row.median(&what, TUNNELS), 50.0);
     }
+    let mut cuts = Vec::new();
     for round_trip_ms in ROUND_TRIPS_MS {
-        survivals(setting, row, round_trip_ms);
+        cuts.append(&mut survivals(setting, round_trip_ms));
     }
-    let part = row.mean(WHOLE, TUNNELS);
-    let theirs = row.mean(WHOLE, PLUGIN).map(|percent| format!("; the plugin {percent:.0} %")).unwrap_or_default();
-    row.at_least("100 % of cut transfers live", &format!("% arrived whole{theirs}"), part, 100.0);
+    for who in [TUNNELS, PLUGIN] {
+        for (side, _) in CUTS.into_iter().step_by(2) {
+            for (_, direction) in DIRECTIONS {
+                let of_these = |cut: &&Survival| (cut.who, cut.side, cut.direction) == (who, side, direction);
+                let these: Vec<&Survival> = cuts.iter().filter(of_these).collect();
+                let whole = these.iter().filter(|cut| cut.is_whole).count();
+                if !these.is_empty() {
+                    let what = format!("{direction}, {side}'s side cut: whole of {}", these.len());
+                    row.add(&what, who, "", whole as f64);
+                }
+            }
+        }
+    }
+    let ours = cuts.iter().filter(|cut| cut.who == TUNNELS);
+    let whole = ours.clone().filter(|cut| cut.is_whole).count() as f64 * 100.0 / ours.count() as f64;
+    row.at_least("100 % of cut transfers arrive whole", "%", Some(whole), 100.0);
+}
+
+/// What became of a transfer that was cut.
+struct Survival {
+    who: &'static str,
+    side: &'static str,
+    direction: &'static str,
+    is_whole: bool,
 }
 
 fn gap(side: &str, how: &str, round_trip_ms: u64) -> String {
@@ -82,10 +103,11 @@ fn resumes(sim: &TestSim) -> u64 {
 }
 
 /// Cuts transfers in their middle.
-fn survivals(setting: &Setting, row: &mut Row, round_trip_ms: u64) {
+fn survivals(setting: &Setting, round_trip_ms: u64) -> Vec<Survival> {
+    let mut survivals = Vec::new();
     let remote = TestRemote::start();
     for (side, how) in CUTS {
-        for direction in DIRECTIONS {
+        for (direction, name) in DIRECTIONS {
             // Anew each time: after a cut the plugin is of no more use.
             let aws = Aws::start(setting, Agent::Fast);
             let mut clients = Clients::start(setting, &aws, remote.address(), "max_sessions = 1");
@@ -98,12 +120,12 @@ fn survivals(setting: &Setting, row: &mut Row, round_trip_ms: u64) {
                 for seed in 0..runs {
                     sleep(STABLE);
                     let is_whole = survives(&aws, way, (direction, length), (side, how), seed as u64);
-                    let percent = if is_whole { 100.0 } else { 0.0 };
-                    row.add(WHOLE, way.who, "%", percent);
+                    survivals.push(Survival { who: way.who, side, direction: name, is_whole });
                 }
             }
         }
     }
+    survivals
 }
 
 fn survives(aws: &Aws, way: Way, (direction, length): (Direction, u64), (side, how): (&str, &str), seed: u64) -> bool {

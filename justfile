@@ -44,6 +44,10 @@ screenshots *ARGUMENTS:
     cargo build --package tunnels
     cargo run --package tunnels-tests --example screenshots -- {{ARGUMENTS}}
 
+# What single pieces cost: digest, message, a session without sockets.
+bench-micro *ARGUMENTS:
+    cargo bench --package ssm-proto --features testing --benches -- {{ARGUMENTS}}
+
 # The whole thing on this machine, without AWS.
 demo *ARGUMENTS:
     cargo run --release -- demo {{ARGUMENTS}}

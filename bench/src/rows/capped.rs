@@ -84,7 +84,7 @@ fn measure(
         // A trip counts for every quarter that it was under way in.
         let (begin, end) = (TIME * part / PARTS, TIME * (part + 1) / PARTS);
         let under_way = trips.iter().filter(|(from, to)| *from < end && *to > begin);
-        if let Some(longest) = under_way.map(|(from, to)| *to - *from).max() {
+        if let Some(longest) = under_way.map(|(from, to)| to.saturating_sub(*from)).max() {
             let delay = longest.saturating_sub(Duration::from_millis(2 * ONE_WAY_MS));
             row.add_time(&of(&format!("longest delay in quarter {}", part + 1)), way.who, delay);
         }

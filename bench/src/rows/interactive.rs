@@ -17,9 +17,9 @@ pub(super) const ENTRY: Entry =
 
 const MAX_SESSIONS: usize = 4;
 const TRIPS: usize = 1000;
-const TIME: Duration = Duration::from_millis(1500);
+const TIME: Duration = Duration::from_millis(600);
 /// Until a transfer runs at its full speed, and a pool has seen so.
-const UNDER_WAY: Duration = Duration::from_millis(1500);
+const UNDER_WAY: Duration = Duration::from_secs(1);
 
 /// What runs beside the round trips.
 const LOADS: [(&str, Option<Direction>, usize); 5] = [

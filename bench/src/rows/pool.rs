@@ -19,7 +19,7 @@ const SESSIONS: [usize; 5] = [1, 2, 4, 8, 16];
 /// The goal's.
 const GOAL_SESSIONS: usize = 8;
 const WARM_UP: Duration = Duration::from_millis(500);
-const TIME: Duration = Duration::from_millis(2500);
+const TIME: Duration = Duration::from_millis(1500);
 
 fn run(setting: &Setting, row: &mut Row) {
     let remote = TestRemote::start();

@@ -18,7 +18,7 @@ use crate::logins::Logins;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::supervisor::Supervisor;
-use crate::tunnel::{Nudges, Surroundings, Turns};
+use crate::tunnel::{Allowances, Nudges, Surroundings, Turns};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use std::io;
@@ -128,6 +128,7 @@ impl Daemon {
                 state,
                 turns: Turns::default(),
                 nudges: Nudges::new(),
+                allowances: Allowances::default(),
                 drain: options.drain,
                 hurry: CancellationToken::new(),
             },

@@ -66,6 +66,9 @@ pub struct Load {
     pub sent: u64,
     /// Stream bytes received since the session began, without headers and copies.
     pub received: u64,
+    /// Stream messages accepted since then: the official agent sends no more than one each millisecond, however short
+    /// (`docs/protocol.md` §6.3).
+    pub messages_in: u64,
     /// Smoothed time from a message to its acknowledgement, queues on the way included; `None` before the first.
     pub rtt: Option<Duration>,
     /// The same when nothing queues: the least that was seen of late.

@@ -96,6 +96,12 @@ impl TestDaemon {
         self.tunnel_with(name, &remote.to_string(), "")
     }
 
+    /// Adds a tunnel that never has a second session: for what is about the fate of one.
+    #[must_use]
+    pub fn tunnel_of_one(self, name: &str, remote: SocketAddr) -> Self {
+        self.tunnel_with(name, &remote.to_string(), "max_sessions = 1")
+    }
+
     /// Uses these keys instead of the usual ones.
     #[must_use]
     pub fn with_keys(mut self, access: &'static str, secret: &'static str) -> Self {

@@ -8,8 +8,8 @@ use crate::sim::TestSim;
 use crate::transfer::{Direction, Transfer, echo_once};
 use crate::wait::wait_until;
 
-/// The tunnel's `patience`, for [`expect_replacement`].
-const PATIENCE: &str = "patience = \"20s\"";
+/// The keys of a tunnel for [`expect_replacement`].
+const PATIENCE: &str = "patience = \"20s\"\nmax_sessions = 1";
 const PATIENCE_TIME: Duration = Duration::from_secs(20);
 /// From the last byte received, or the next one sent, to the suspicion.
 const SUSPECT: Duration = Duration::from_secs(10);

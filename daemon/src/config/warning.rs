@@ -10,7 +10,6 @@ use std::os::unix::fs::MetadataExt as _;
 
 /// Keys that are checked and do nothing yet.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("max_sessions", "every tunnel has one session in this version"),
     ("endpoints.kms", "this version makes no call to KMS"),
     ("endpoints.sts", "this version sends calls to STS to AWS's own endpoint"),
 ];

@@ -7,6 +7,8 @@ mod candidates;
 
 use super::Surroundings;
 use super::cause::{About, DownCause, Retry};
+use super::pool::SessionId;
+use super::seats::Seats;
 use crate::aws::{AwsConnector, AwsError, SessionGrant, SsmApi, StartSession};
 use crate::chain;
 use crate::clock;
@@ -19,9 +21,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 use tunnels_api::{Cause, CauseKind, SessionState};
 
 /// For name lookup, TCP, TLS and upgrade together. A network that needs longer will not carry a database.
@@ -56,13 +57,16 @@ pub(super) struct Live {
     pub(super) by: Arc<Connector>,
     pub(super) session: Session,
     /// The connections that use it.
-    pub(super) users: TaskTracker,
-    pub(super) id: String,
+    pub(super) seats: Arc<Seats>,
+    pub(super) id: SessionId,
+    /// Since when it is open.
+    pub(super) since: Instant,
     pub(super) target: String,
     pub(super) region: String,
     /// Why it is not the target that would have come first, if it is not.
     pub(super) instead: Option<Cause>,
-    url: StreamUrl,
+    /// Where its data channel is; another one after a resume, perhaps.
+    url: Arc<Mutex<StreamUrl>>,
     /// Its place among the tunnel's sessions, for whoever wants to see them.
     _listed: Arc<Listed>,
 }
@@ -182,24 +186,25 @@ impl Connector {
             return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
         };
         outcome?;
-        let users = TaskTracker::new();
-        let listed = self.sessions.enter(self.look(&session, &users, &grant.session_id, &target, api.region()));
+        let seats = Arc::default();
+        let listed = self.sessions.enter(self.look(&session, &seats, &grant.session_id, &target, api.region()));
         Ok(Live {
             by: Arc::clone(self),
             session,
-            users,
-            id: grant.session_id,
+            seats,
+            id: grant.session_id.into(),
+            since: clock::now(),
             target,
             region: api.region(),
             instead: None,
-            url,
+            url: Arc::new(Mutex::new(url)),
             _listed: Arc::new(listed),
         })
     }
 
     /// What users see of a session.
-    fn look(&self, session: &Session, users: &TaskTracker, id: &str, target: &str, region: String) -> Look {
-        let (session, users) = (session.clone(), users.clone());
+    fn look(&self, session: &Session, seats: &Arc<Seats>, id: &str, target: &str, region: String) -> Look {
+        let (session, seats) = (session.clone(), Arc::clone(seats));
         let opened = tunnels_api::Session {
             id: id.to_owned(),
             target: target.to_owned(),
@@ -220,7 +225,7 @@ impl Connector {
                 }
                 SessionStatus::Closed(_) => SessionState::Closed,
             },
-            connections: u32::try_from(users.len()).unwrap_or(u32::MAX),
+            connections: u32::try_from(seats.len()).unwrap_or(u32::MAX),
             rtt_ms: session.stats().rtt.map(milliseconds),
             ..opened.clone()
         })
@@ -228,7 +233,7 @@ impl Connector {
 
     /// Gets a new websocket for a session whose own was lost. That something is heard on it is seen by the
     /// session's status.
-    pub(super) async fn resume(&self, live: &Live) -> Result<StreamUrl, ResumeError> {
+    pub(super) async fn resume(&self, live: &Live) -> Result<(), ResumeError> {
         let api = self.api().await.map_err(ResumeError::failed)?;
         let about = self.about(api.as_ref()).at(&live.target);
         let resumed = self.noting_login(api.resume_session(&live.id).await);
@@ -238,13 +243,14 @@ impl Connector {
         };
         // docs/protocol.md §7.7: the returned URL replaces the old one, unless it is empty.
         let url = if grant.stream_url.is_empty() {
-            live.url.clone()
+            lock(&live.url).clone()
         } else {
             stream_url(api.as_ref(), &grant.stream_url).map_err(ResumeError::failed)?
         };
         let transport = self.websocket(api.as_ref(), &about, &url).await.map_err(ResumeError::failed)?;
         live.session.attach(transport, grant.token);
-        Ok(url)
+        *lock(&live.url) = url;
+        Ok(())
     }
 
     /// How long the session may live, if AWS tells; asked once, and again if the question itself failed.
@@ -274,7 +280,7 @@ impl Connector {
         live.session.terminate().await;
         match self.api().await {
             Ok(api) => self.terminate(api.as_ref(), &live.id).await,
-            Err(down) => tracing::warn!(session = live.id, "the session cannot be terminated now: {}", down.cause),
+            Err(down) => tracing::warn!(session = %live.id, "the session cannot be terminated now: {}", down.cause),
         }
     }
 
@@ -359,11 +365,6 @@ impl Live {
     /// Ends it at once.
     pub(super) async fn end(self) {
         Arc::clone(&self.by).end(self).await;
-    }
-
-    /// Takes over where the data channel is now.
-    pub(super) fn moved_to(&mut self, url: StreamUrl) {
-        self.url = url;
     }
 }
 

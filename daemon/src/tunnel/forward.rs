@@ -1,4 +1,4 @@
-//! One accepted connection: held until the session carries, then joined with a stream of it.
+//! One accepted connection: held until a session carries, then joined with a stream of the best one.
 //!
 //! Runs as a task of its own per connection, owned by the tunnel's task, and ends when that drops it. It
 //! never opens a session itself: it says that one is wanted and waits at the gate.
@@ -6,15 +6,16 @@
 use super::lifecycle::Admission;
 use super::local_peer::PeerWatch;
 use super::local_stream::LocalStream;
-use super::relay::{self, Ended};
+use super::pool::{Candidate, Choice, SessionId, choose};
+use super::relay::{self, Counts, Ended};
+use super::seats::{Seat, Seats, Stir};
+use super::task::or_never;
 use crate::status::Gauges;
-use ssm_session::{MuxStream, Session};
+use ssm_session::{MuxStream, Session, SessionStatus};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{sleep, timeout};
-use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Span;
 
 /// So many connections of a tunnel may wait at a time, each for as long as `hold` says. A pool of a hundred
@@ -22,12 +23,18 @@ use tracing::Span;
 /// carries must not use up the daemon's descriptors, which are 1 024 in most shells, for all tunnels.
 const HELD_MOST: usize = 256;
 
+/// A connection that would have to wait behind others' bulk waits so long for a session that may be opened. That is what a round
+/// trip beside one download waits in the official agent, each time (docs/protocol.md §10.1): it loses nothing by it.
+const ELBOW_ROOM: Duration = Duration::from_millis(250);
+
 /// What connections may do now; written by the tunnel's task only.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     pub(super) admission: Admission,
-    /// The session to use with [`Admission::Pass`].
-    pub(super) carrier: Option<Carrier>,
+    /// The sessions to choose from with [`Admission::Pass`], the tunnel's first one first.
+    pub(super) carriers: Arc<[Carrier]>,
+    /// There may soon be one more.
+    pub(super) is_growing: bool,
     /// The remote is known to answer, so a first answer is no news.
     pub(super) ready: bool,
     /// How long a connection may wait here.
@@ -36,41 +43,79 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn closed(hold: Duration) -> Self {
-        Self { admission: Admission::Refuse, carrier: None, ready: false, hold }
+        Self { admission: Admission::Refuse, carriers: Arc::default(), is_growing: false, ready: false, hold }
     }
 }
 
-/// A session, and the connections that use it.
+/// A session that takes new connections.
 #[derive(Debug, Clone)]
 pub(super) struct Carrier {
-    /// Tells one session of the tunnel from the next.
-    pub(super) number: u64,
+    pub(super) id: SessionId,
     pub(super) session: Session,
-    pub(super) users: TaskTracker,
+    pub(super) status: watch::Receiver<SessionStatus>,
+    pub(super) seats: Arc<Seats>,
 }
 
-/// A stream; as long as it lives its session has a user.
+impl Carrier {
+    /// As it is now.
+    pub(super) fn look(&self) -> Candidate {
+        let (carries, is_over) = match &*self.status.borrow() {
+            SessionStatus::Established => (true, false),
+            SessionStatus::Closed(_) => (false, true),
+            _ => (false, false),
+        };
+        Candidate { occupancy: self.seats.occupancy(), carries, is_over }
+    }
+
+    /// Takes a seat where `seen` connections were, and opens a stream.
+    async fn enter(&self, seen: usize, shared: &Shared) -> Entered {
+        // Nothing: somebody else came or went since it was chosen.
+        let Some(seat) = self.seats.enter(seen, &shared.stir) else { return Entered::Elsewhere };
+        match self.session.open_stream().await {
+            Ok(stream) => Entered::Yes(Box::new(Admitted { stream, seat, session: self.id.clone() })),
+            Err(error) => {
+                tracing::debug!(parent: &shared.span, %error, "no stream to be had");
+                // One that ended just now is not chosen again.
+                if self.look().is_over { Entered::Elsewhere } else { Entered::No }
+            }
+        }
+    }
+}
+
+/// What came of choosing a session.
+enum Entered {
+    Yes(Box<Admitted>),
+    /// What it was chosen by is not so any more.
+    Elsewhere,
+    /// It takes no streams.
+    No,
+}
+
+/// A stream, and the seat in its session.
 pub(super) struct Admitted {
     stream: MuxStream,
-    user: TaskTrackerToken,
+    seat: Seat,
+    session: SessionId,
 }
 
 #[cfg(test)]
 impl Admitted {
-    pub(super) fn into_parts(self) -> (MuxStream, TaskTrackerToken) {
-        (self.stream, self.user)
+    pub(super) fn into_parts(self) -> (MuxStream, Seat, SessionId) {
+        (self.stream, self.seat, self.session)
     }
 }
 
 /// What a connection tells the tunnel's task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
     /// It needs a session, and none is being opened.
     SessionWanted,
     /// The first byte from the remote has come.
     Answered,
-    /// The agent could not connect it to the remote.
-    Refused,
+    /// The agent of this session could not connect it to the remote.
+    Refused(SessionId),
+    /// It would have to wait behind others in every session.
+    Crowded,
     /// The number of connections has changed. Which it is now is to be read from the gauges: news of two
     /// connections may overtake each other.
     StreamsChanged,
@@ -82,6 +127,8 @@ pub(super) struct Shared {
     pub(super) gate: watch::Receiver<Gate>,
     pub(super) news: mpsc::Sender<News>,
     pub(super) gauges: Arc<Gauges>,
+    /// Wakes the tunnel's task when something moves again.
+    pub(super) stir: Arc<Stir>,
     /// The tunnel's, for what is logged of a connection: their tasks are not in it, which would cost each
     /// turn of theirs.
     pub(super) span: Span,
@@ -103,7 +150,7 @@ pub(super) enum Refused {
 
 impl Shared {
     pub(super) fn new(gate: watch::Receiver<Gate>, news: mpsc::Sender<News>, gauges: Arc<Gauges>) -> Self {
-        Self { gate, news, gauges, span: Span::none(), held: Arc::new(Semaphore::new(HELD_MOST)) }
+        Self { gate, news, gauges, stir: Arc::default(), span: Span::none(), held: Arc::new(Semaphore::new(HELD_MOST)) }
     }
 
     pub(super) async fn tell(&self, news: News) {
@@ -123,7 +170,7 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
         () = gone(&local) => Err(Refused::Gone),
     };
     let ended = match admission {
-        Ok(Admitted { stream, user: _user }) => {
+        Ok(Admitted { stream, seat, session }) => {
             ticket.carried();
             let news = shared.news.clone();
             let gate = shared.gate.clone();
@@ -133,7 +180,9 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
                     let _ = news.try_send(News::Answered);
                 }
             };
-            Some(relay::relay(local, stream, [shared.gauges.meter(), ticket.meter()], on_answer).await)
+            let meters = [shared.gauges.meter(), ticket.meter()];
+            let ended = relay::relay(local, stream, Counts { meters, flow: seat.flow() }, on_answer).await;
+            Some((ended, session))
         }
         Err(refused) => {
             tracing::debug!(parent: &shared.span, ?refused, ?hold, "connection reset");
@@ -146,12 +195,12 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
     };
     tracing::trace!(parent: &shared.span, ?ended, "connection over");
     match ended {
-        Some(Ended::Refused) => {
+        Some((Ended::Refused, session)) => {
             ticket.turned_away();
-            shared.tell(News::Refused).await;
+            shared.tell(News::Refused(session)).await;
         }
-        Some(Ended::ByLocal | Ended::ByRemote) => ticket.over(),
-        Some(Ended::SessionLost) | None => {}
+        Some((Ended::ByLocal | Ended::ByRemote, _)) => ticket.over(),
+        Some((Ended::SessionLost, _)) | None => {}
     }
     drop(ticket);
     shared.tell(News::StreamsChanged).await;
@@ -161,25 +210,48 @@ pub(super) async fn forward(local: LocalStream, mut shared: Shared) {
 pub(super) async fn admitted(shared: &mut Shared) -> Result<Admitted, Refused> {
     let held = Arc::clone(&shared.held);
     let mut place = None;
+    // Until when it waits for a session with room.
+    let mut patience: Option<Instant> = None;
     loop {
         let gate = shared.gate.borrow_and_update().clone();
-        match (gate.admission, gate.carrier) {
-            (Admission::Refuse, _) => return Err(Refused::Shut),
-            (Admission::Wake, _) => shared.news.send(News::SessionWanted).await.map_err(|_| Refused::Shut)?,
-            (Admission::Pass, Some(Carrier { session, users, .. })) => {
-                let user = users.token();
-                match session.open_stream().await {
-                    Ok(stream) => return Ok(Admitted { stream, user }),
-                    // It ended just now; the gate is about to change.
-                    Err(error) => tracing::debug!(parent: &shared.span, %error, "no stream to be had"),
+        let mut look_again = None;
+        match gate.admission {
+            Admission::Refuse => return Err(Refused::Shut),
+            Admission::Wake => shared.news.send(News::SessionWanted).await.map_err(|_| Refused::Shut)?,
+            Admission::Hold => {}
+            Admission::Pass => {
+                let candidates: Vec<Candidate> = gate.carriers.iter().map(Carrier::look).collect();
+                let choice = choose(&candidates);
+                if matches!(choice, Choice::Busy(_)) {
+                    if patience.is_none() {
+                        shared.tell(News::Crowded).await;
+                    }
+                    let until = *patience.get_or_insert_with(|| Instant::now() + ELBOW_ROOM);
+                    // Where too many wait already, a busy session is better than being turned away.
+                    if gate.is_growing && until > Instant::now() && place.is_none() {
+                        place = held.try_acquire().ok();
+                    }
+                    look_again = Some(until).filter(|at| gate.is_growing && place.is_some() && *at > Instant::now());
+                }
+                if let Choice::Take(chosen) | Choice::Busy(chosen) = choice
+                    && look_again.is_none()
+                {
+                    match gate.carriers[chosen].enter(candidates[chosen].occupancy.streams, shared).await {
+                        Entered::Yes(admitted) => return Ok(*admitted),
+                        Entered::Elsewhere => continue,
+                        Entered::No => {}
+                    }
                 }
             }
-            (Admission::Hold | Admission::Pass, _) => {}
         }
         if place.is_none() {
             place = Some(held.try_acquire().map_err(|_| Refused::Crowded)?);
         }
-        shared.gate.changed().await.map_err(|_| Refused::Shut)?;
+        tokio::select! {
+            // Cancel-safe: a watch and a timer.
+            changed = shared.gate.changed() => changed.map_err(|_| Refused::Shut)?,
+            () = or_never(look_again.map(sleep_until)) => {}
+        }
     }
 }
 
@@ -202,7 +274,6 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream, UnixStream};
     use tokio::task::JoinSet;
-    use tokio::time::Instant;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -1,8 +1,10 @@
-//! Looks after a session that takes no new connections: it stays for those it has, and ends with the last.
+//! Looks after a session beside the tunnel's first: a member of the pool, or one that takes no new connections and
+//! ends with the last it has.
 //!
 //! Runs as a task of its own. Such a session is resumed like any other when its websocket is lost – its
 //! connections are frozen meanwhile – and is given up only when AWS or its agent's silence says so, or when the
-//! time for its connections is over. It changes nothing about the tunnel.
+//! time for its connections is over. Whether it takes new ones is the task's to say, at its seats. It changes nothing
+//! about the tunnel.
 
 use super::channel::Channel;
 use super::connect::{Live, ResumeError, channel_lost};
@@ -11,15 +13,16 @@ use super::task::or_never;
 use crate::clock;
 use crate::tunnel::cause::Retry;
 use futures_util::future::BoxFuture;
-use ssm_session::{SessionStatus, StreamUrl};
+use ssm_session::SessionStatus;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tunnels_api::Cause;
 
-/// How many sessions a tunnel keeps for their connections, and how many of these are frozen.
+/// How many sessions a tunnel has beside the first, and how many of these are frozen.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     all: AtomicU32,
@@ -33,6 +36,51 @@ impl Kept {
     }
 }
 
+/// One session's share in these numbers; it can be taken back from either side, once.
+#[derive(Debug)]
+pub(super) struct Counted {
+    of: Arc<Kept>,
+    counts: AtomicBool,
+    is_frozen: AtomicBool,
+}
+
+impl Counted {
+    pub(super) fn new(of: Arc<Kept>) -> Arc<Self> {
+        of.all.fetch_add(1, Relaxed);
+        Arc::new(Self { of, counts: AtomicBool::new(true), is_frozen: AtomicBool::new(false) })
+    }
+
+    /// The session is not counted here any more.
+    pub(super) fn leave(&self) {
+        self.set_frozen(false);
+        if self.counts.swap(false, Relaxed) {
+            self.of.all.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Says whether that is news.
+    fn set_frozen(&self, frozen: bool) -> bool {
+        if !self.counts.load(Relaxed) || self.is_frozen.swap(frozen, Relaxed) == frozen {
+            return false;
+        }
+        if frozen {
+            self.of.frozen.fetch_add(1, Relaxed);
+        } else {
+            self.of.frozen.fetch_sub(1, Relaxed);
+        }
+        true
+    }
+}
+
+/// What a keeper tells the tunnel's task.
+#[derive(Debug)]
+pub(super) enum KeptNews {
+    /// The count of sessions, or of frozen ones, is another.
+    Changed,
+    /// A session has ended by itself, after such a life.
+    Lost { cause: Cause, lived: Duration },
+}
+
 /// Until when connections of kept sessions may go on; none while nobody minds.
 pub(super) type Until = watch::Receiver<Option<Instant>>;
 
@@ -42,10 +90,11 @@ pub(super) struct Keeper {
     channel: Channel,
     until: Until,
     nudged: Nudged,
-    kept: Arc<Kept>,
+    counted: Arc<Counted>,
     frozen: bool,
-    /// Told when the count changes, and why a session has ended before its connections.
-    news: mpsc::Sender<Option<Cause>>,
+    news: mpsc::Sender<KeptNews>,
+    /// Somebody else looks after the session from now on.
+    let_go: CancellationToken,
     retry_at: Option<Instant>,
 }
 
@@ -55,29 +104,31 @@ impl Keeper {
         seed: u64,
         until: Until,
         nudged: Nudged,
-        kept: Arc<Kept>,
-        news: mpsc::Sender<Option<Cause>>,
+        counted: Arc<Counted>,
+        news: mpsc::Sender<KeptNews>,
+        let_go: CancellationToken,
     ) -> Self {
-        kept.all.fetch_add(1, Relaxed);
         let channel = Channel::new(seed, clock::now());
-        Self { live, channel, until, nudged, kept, frozen: false, news, retry_at: None }
+        Self { live, channel, until, nudged, counted, frozen: false, news, let_go, retry_at: None }
     }
 
-    /// Keeps the session until its last connection has ended, then ends it.
+    /// Keeps the session until it takes no new connections and its last one has ended, then ends it.
     pub(super) async fn run(mut self, hurry: CancellationToken) {
-        self.live.users.close();
         let mut status = self.live.session.status();
         // Whatever it is in now is to be looked at first.
         status.mark_changed();
-        let mut resuming: Option<BoxFuture<'static, Result<StreamUrl, ResumeError>>> = None;
-        let users = self.live.users.clone();
+        let mut resuming: Option<BoxFuture<'static, Result<(), ResumeError>>> = None;
+        let seats = Arc::clone(&self.live.seats);
+        let let_go = self.let_go.clone();
         loop {
             tokio::select! {
                 // All are cancel-safe: counts, watches, a broadcast and timers lose nothing, and what is under way
                 // is kept between turns.
-                () = users.wait() => break,
+                // Whoever let go has counted it out.
+                () = let_go.cancelled() => return,
+                () = seats.vacated() => break,
                 () = over(&mut self.until) => {
-                    tracing::info!(session = self.live.id, "its connections are still open; they are reset");
+                    tracing::info!(session = %self.live.id, "its connections are still open; they are reset");
                     break;
                 }
                 () = hurry.cancelled() => break,
@@ -90,7 +141,7 @@ impl Keeper {
                 resumed = or_never(resuming.as_mut()) => {
                     resuming = None;
                     match resumed {
-                        Ok(url) => self.live.moved_to(url),
+                        Ok(()) => {}
                         Err(ResumeError::Ended(down)) => {
                             self.lost(down.cause);
                             break;
@@ -106,8 +157,8 @@ impl Keeper {
                 nudge = self.nudged.next() => self.nudge(&nudge),
             }
         }
-        self.set_frozen(false);
-        self.kept.all.fetch_sub(1, Relaxed);
+        self.counted.leave();
+        self.tell(KeptNews::Changed);
         self.live.end().await;
     }
 
@@ -142,11 +193,12 @@ impl Keeper {
 
     /// The session is over before its connections were.
     fn lost(&self, cause: Cause) {
-        tracing::info!(session = self.live.id, "a session that was kept has ended: {cause}");
-        let _ = self.news.try_send(Some(cause));
+        tracing::info!(session = %self.live.id, "a session has ended: {cause}");
+        let lived = clock::now().saturating_duration_since(self.live.since);
+        self.tell(KeptNews::Lost { cause, lived });
     }
 
-    fn resume(&mut self) -> BoxFuture<'static, Result<StreamUrl, ResumeError>> {
+    fn resume(&mut self) -> BoxFuture<'static, Result<(), ResumeError>> {
         self.retry_at = None;
         let live = self.live.clone();
         Box::pin(async move { live.by.resume(&live).await })
@@ -164,16 +216,15 @@ impl Keeper {
     }
 
     fn set_frozen(&mut self, frozen: bool) {
-        if std::mem::replace(&mut self.frozen, frozen) == frozen {
-            return;
+        self.frozen = frozen;
+        if self.counted.set_frozen(frozen) {
+            self.tell(KeptNews::Changed);
         }
-        if frozen {
-            self.kept.frozen.fetch_add(1, Relaxed);
-        } else {
-            self.kept.frozen.fetch_sub(1, Relaxed);
-        }
+    }
+
+    fn tell(&self, news: KeptNews) {
         // A full queue has news enough.
-        let _ = self.news.try_send(None);
+        let _ = self.news.try_send(news);
     }
 }
 

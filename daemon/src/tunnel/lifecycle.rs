@@ -21,6 +21,7 @@ mod replacement;
 mod session;
 
 pub(crate) use event::{Action, Admission, Event, Policy};
+pub(super) use replacement::retire_after;
 
 use super::backoff::Backoff;
 use super::cause::DownCause;
@@ -133,6 +134,11 @@ impl Lifecycle {
         self.phase.sessions()
     }
 
+    /// Whether another session that carries is welcome at once: the one there is does not, or there is none yet.
+    pub(crate) fn needs_carrier(&self) -> bool {
+        self.phase.wants_session() && self.admission() == Admission::Hold
+    }
+
     /// What becomes of a connection that is accepted now.
     pub(crate) fn admission(&self) -> Admission {
         self.phase.admission()
@@ -229,6 +235,7 @@ impl Lifecycle {
                 self.enter(Probing, None);
             }
             (Event::SessionUp, phase) if phase.has_session() && self.replacing.is_some() => self.replaced(now),
+            (Event::TakenOver { since }, phase) if phase.wants_session() => self.taken_over(since, now),
             (Event::Elsewhere(cause), Probing) => self.cause = Some(cause),
             (Event::StartFailed(down), Starting) => self.start_failed(down, now),
             (Event::StartFailed(_), phase) if phase.has_session() => {

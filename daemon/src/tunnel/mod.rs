@@ -21,9 +21,11 @@ mod listener;
 mod local_peer;
 mod local_stream;
 mod nudge;
+mod pool;
 mod probe;
 mod publisher;
 mod relay;
+mod seats;
 mod socket_file;
 mod state_log;
 mod task;
@@ -43,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tunnels_api::TargetState;
 
 pub(crate) use nudge::{Nudge, Nudges};
+pub(crate) use pool::Allowances;
 pub(crate) use turns::Turns;
 
 /// The supervisor sends a command per user's wish and waits for none; a tunnel takes them at once, so more
@@ -72,6 +75,8 @@ pub(crate) struct Surroundings {
     pub(crate) state: StateFile,
     pub(crate) turns: Turns,
     pub(crate) nudges: Nudges,
+    /// What their pools may open together.
+    pub(crate) allowances: Allowances,
     /// How long open connections may go on when an edit of the configuration ends them.
     pub(crate) drain: Duration,
     /// They may go on no longer: the daemon ends.

@@ -6,6 +6,7 @@
 
 use super::local_peer::PeerWatch;
 use super::local_stream::LocalStream;
+use super::seats::Flow;
 use crate::meter::Meter;
 use ssm_session::MuxStream;
 use std::cell::RefCell;
@@ -48,8 +49,30 @@ impl RemoteStream for MuxStream {
     }
 }
 
-/// The tunnel's, and the connection's own.
-pub(super) type Meters<'a> = [&'a Meter; 2];
+/// Where bytes are counted.
+#[derive(Clone, Copy)]
+pub(super) struct Counts<'a> {
+    /// The tunnel's, and the connection's own.
+    pub(super) meters: [&'a Meter; 2],
+    /// The connection's share of its session's load.
+    pub(super) flow: &'a Flow,
+}
+
+impl Counts<'_> {
+    fn add_in(self, bytes: usize) {
+        for meter in self.meters {
+            meter.add_in(bytes);
+        }
+        self.flow.count(bytes);
+    }
+
+    fn add_out(self, bytes: usize) {
+        for meter in self.meters {
+            meter.add_out(bytes);
+        }
+        self.flow.count(bytes);
+    }
+}
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +92,7 @@ pub(super) enum Ended {
 pub(super) async fn relay<R: RemoteStream>(
     mut local: LocalStream,
     mut remote: R,
-    meters: Meters<'_>,
+    counts: Counts<'_>,
     on_answer: impl FnOnce(),
 ) -> Ended {
     let mut out = Direction::default();
@@ -81,7 +104,7 @@ pub(super) async fn relay<R: RemoteStream>(
         let before = back.total;
         let step = tokio::select! {
             // Cancel-safe: what was read and not written yet stays in the directions.
-            step = poll_fn(|cx| pump(cx, &mut local, &mut remote, &mut out, &mut back, meters, &mut on_answer)) => step,
+            step = poll_fn(|cx| pump(cx, &mut local, &mut remote, &mut out, &mut back, counts, &mut on_answer)) => step,
             () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => Step::Look,
         };
         match step {
@@ -197,14 +220,12 @@ fn pump<R: RemoteStream, F: FnOnce()>(
     remote: &mut R,
     out: &mut Direction,
     back: &mut Direction,
-    meters: Meters<'_>,
+    counts: Counts<'_>,
     on_answer: &mut Option<F>,
 ) -> Poll<Step> {
     // Answers first: when both are ready the session's buffers empty sooner.
     let received = back.copy(cx, remote, local, |bytes| {
-        for meter in meters {
-            meter.add_in(bytes);
-        }
+        counts.add_in(bytes);
         if let Some(on_answer) = on_answer.take() {
             on_answer();
         }
@@ -218,12 +239,7 @@ fn pump<R: RemoteStream, F: FnOnce()>(
     if out.eof && out.pending.is_empty() {
         return Poll::Pending;
     }
-    let sent = out.copy(cx, local, remote, |bytes| {
-        for meter in meters {
-            meter.add_out(bytes);
-        }
-    });
-    match ready!(sent) {
+    match ready!(out.copy(cx, local, remote, |bytes| counts.add_out(bytes))) {
         Ok(()) => Poll::Ready(Step::LocalEof),
         Err(CopyError::Read(_)) => Poll::Ready(Step::LocalError),
         Err(CopyError::Write(error)) => Poll::Ready(Step::RemoteError(error.kind())),

@@ -8,14 +8,16 @@
 mod edits;
 mod inputs;
 mod perform;
+mod pooling;
 
 use super::cause::{About, DownCause};
 use super::connect::{Connector, Live, ResumeError};
-use super::forward::{Carrier, Gate, News, Shared};
-use super::keeper::Kept;
+use super::forward::{Gate, News, Shared};
+use super::keeper::{Kept, KeptNews};
 use super::lifecycle::{Lifecycle, Policy};
 use super::listener::Listener;
 use super::nudge::Nudged;
+use super::pool::{Gauge, Pool};
 use super::publisher::Publisher;
 use super::{Surroundings, TunnelCommand};
 use crate::clock;
@@ -23,7 +25,8 @@ use crate::config::{KeepAlive, TunnelConfig};
 use crate::status::Gauges;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use ssm_session::{SessionStatus, StreamUrl};
+use pooling::Member;
+use ssm_session::SessionStatus;
 use std::future::{pending, ready};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +34,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tunnels_api::{Cause, TargetState, TunnelState};
+use tunnels_api::{Cause, CauseKind, TargetState, TunnelState};
 
 /// Connections tell of their begin, end and first answer; full, they wait a moment.
 const NEWS_QUEUE: usize = 64;
@@ -44,7 +47,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 enum Done {
     Started(u64, Result<Live, DownCause>),
-    Resumed(u64, Result<StreamUrl, ResumeError>),
+    Resumed(u64, Result<(), ResumeError>),
+    /// A session for the pool; the number is that of the pool's life in which it was asked for.
+    Joined(u64, Result<Live, DownCause>),
+    /// A keeper has ended.
+    Left(u64),
     Probed(u64, Result<(), DownCause>),
     Bound(u64, Result<Listener, Cause>),
     Limited(u64, Option<Duration>),
@@ -80,22 +87,34 @@ pub(super) struct TunnelTask {
     gate: watch::Sender<Gate>,
     shared: Shared,
     listener: Option<Listener>,
+    /// The first session, which is the lifecycle's.
     live: Option<Live>,
+    gauge: Gauge,
     session_status: Option<watch::Receiver<SessionStatus>>,
     running: JoinSet<Done>,
     /// What was retired has no more time.
     hurry: CancellationToken,
-    /// Sessions that only stay for the connections they have.
+    pool: Pool,
+    /// The others that take new connections.
+    members: Vec<Member>,
+    /// When the sessions' loads are measured next; none while nothing moves.
+    measure_at: Option<Instant>,
+    /// Why the pool could not grow, since it last could: told once.
+    stunted: Option<CauseKind>,
+    /// All sessions beside the first.
     kept: Arc<Kept>,
     /// Until when these may go on.
     kept_until: watch::Sender<Option<Instant>>,
-    /// Their number, or how many are frozen, has changed; or why one has ended before its connections.
-    kept_news: (mpsc::Sender<Option<Cause>>, mpsc::Receiver<Option<Cause>>),
+    kept_news: (mpsc::Sender<KeptNews>, mpsc::Receiver<KeptNews>),
     /// The attempts whose results count; older ones were overtaken.
     starting: u64,
     resuming: u64,
-    /// Sessions that the tunnel has had.
+    /// Sessions that were the tunnel's first.
     carrying: u64,
+    /// The pool's lives: what was asked for in an earlier one is not wanted any more.
+    pooling: u64,
+    /// Keepers so far.
+    keeping: u64,
     probing: u64,
     binding: u64,
 }
@@ -108,12 +127,17 @@ impl TunnelTask {
         let (gate, gate_out) = watch::channel(Gate::closed(config.hold));
         let hurry = around.hurry.child_token();
         let nudged = around.nudges.subscribe();
+        let pool = Pool::new(config.max_sessions.into(), fastrand::u64(..), clock::now());
+        let shared = Shared::new(gate_out, news_in, Arc::clone(&gauges));
+        if pool.is_wanted() {
+            shared.stir.arm();
+        }
         let remembered = around.state.wanted(&config.name).unwrap_or(TargetState::Down);
         Self {
             connector: Connector::new(Arc::clone(&config), &around, Arc::clone(gauges.sessions())),
             lifecycle: Lifecycle::new(Policy::of(&config), fastrand::u64(..), clock::now()),
             wanted: TargetState::Down,
-            shared: Shared::new(gate_out, news_in, Arc::clone(&gauges)),
+            shared,
             publisher: Publisher::new(&config, around.board.clone(), Arc::clone(&gauges), remembered),
             config,
             edits,
@@ -126,15 +150,22 @@ impl TunnelTask {
             gate,
             listener: None,
             live: None,
+            gauge: Gauge::new(clock::now()),
             session_status: None,
             running: JoinSet::new(),
             hurry,
+            pool,
+            members: Vec::new(),
+            measure_at: None,
+            stunted: None,
             kept: Arc::default(),
             kept_until: watch::channel(None).0,
             kept_news: mpsc::channel(NEWS_QUEUE),
             starting: 0,
             resuming: 0,
             carrying: 0,
+            pooling: 0,
+            keeping: 0,
             probing: 0,
             binding: 0,
         }
@@ -151,6 +182,7 @@ impl TunnelTask {
         loop {
             self.settle();
             let wake_at = self.lifecycle.poll_timeout().map(Instant::from_std);
+            let pool_at = self.pool.poll_timeout().map(Instant::from_std);
             tokio::select! {
                 // All arms are cancel-safe: channels, a watch, a join set and timers lose nothing, and the drain
                 // is kept between turns.
@@ -162,9 +194,10 @@ impl TunnelTask {
                 },
                 Ok(()) = self.edits.edits.changed(), if draining.is_none() => self.reconfigure(),
                 Some(news) = self.news.recv() => self.connection_news(news),
-                Some(lost) = self.kept_news.1.recv() => if let Some(cause) = lost {
-                    self.publisher.note(cause);
-                },
+                Some(news) = self.kept_news.1.recv() => self.kept_changed(news),
+                () = self.shared.stir.stirred() => self.measure_soon(),
+                () = or_never(self.measure_at.map(sleep_until)) => self.measure(),
+                () = or_never(pool_at.map(sleep_until)) => self.pool.handle_timeout(clock::now()),
                 nudge = self.nudged.next() => self.nudge(&nudge),
                 // An error would be a task that was cancelled, which none is, or a panic, which is caught.
                 Some(Ok(done)) = self.running.join_next() => self.done(done),
@@ -197,13 +230,14 @@ impl TunnelTask {
     }
 
     fn keep_alive(&self) {
-        let Some(live) = &self.live else { return };
         let wanted = match self.config.keep_alive {
             KeepAlive::Policy => false,
             KeepAlive::Connected => self.gauges.streams() > 0,
             KeepAlive::Always => true,
         };
-        live.session.set_keep_alive(wanted.then_some(KEEP_ALIVE));
+        for live in self.sessions() {
+            live.session.set_keep_alive(wanted.then_some(KEEP_ALIVE));
+        }
     }
 
     fn target(&mut self, target: TargetState) {
@@ -213,9 +247,15 @@ impl TunnelTask {
 
     /// Does all there is to do, then shows where that leads.
     fn settle(&mut self) {
-        while let Some(action) = self.lifecycle.poll_action() {
-            tracing::debug!(?action, "next");
-            self.perform(action);
+        loop {
+            while let Some(action) = self.lifecycle.poll_action() {
+                tracing::debug!(?action, "next");
+                self.perform(action);
+            }
+            // It may have the lifecycle take another session over.
+            if !self.settle_pool() {
+                break;
+            }
         }
         self.open_gate();
         let carrier = self.live.as_ref().map(|live| (live.target.as_str(), live.region.as_str()));
@@ -236,18 +276,14 @@ impl TunnelTask {
         let admission = self.lifecycle.admission();
         let ready = self.lifecycle.state() == TunnelState::Ready;
         let hold = self.config.hold;
+        let is_growing = self.pool.is_growing();
         self.gate.send_if_modified(|gate| {
-            let same = (gate.admission, gate.ready, gate.hold) == (admission, ready, hold);
-            let carrying = self.live.as_ref().map(|_| self.carrying);
-            if same && gate.carrier.as_ref().map(|carrier| carrier.number) == carrying {
+            let same = (gate.admission, gate.ready, gate.hold, gate.is_growing) == (admission, ready, hold, is_growing);
+            if same && gate.carriers.iter().map(|carrier| &carrier.id).eq(self.sessions().map(|live| &live.id)) {
                 return false;
             }
-            let carrier = self.live.as_ref().map(|Live { session, users, .. }| Carrier {
-                number: self.carrying,
-                session: session.clone(),
-                users: users.clone(),
-            });
-            *gate = Gate { admission, carrier, ready, hold };
+            let carriers = self.sessions().map(Live::carrier).collect();
+            *gate = Gate { admission, carriers, is_growing, ready, hold };
             true
         });
     }

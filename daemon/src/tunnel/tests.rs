@@ -37,6 +37,7 @@ impl World {
             state,
             turns: Turns::default(),
             nudges: Nudges::new(),
+            allowances: Allowances::default(),
             drain: Duration::from_secs(5),
             hurry: CancellationToken::new(),
         };

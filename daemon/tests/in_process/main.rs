@@ -6,5 +6,6 @@ mod harness;
 mod inspect;
 mod json_api;
 mod logs;
+mod pool;
 mod sessions;
 mod tunnels;

@@ -11,7 +11,7 @@ use tunnels_daemon::{ClaimError, Daemon, StartError};
 
 #[tokio::test]
 async fn a_cut_in_the_middle_of_a_transfer_is_not_noticed_by_the_application() {
-    let world = World::ready("").await;
+    let world = World::ready("max_sessions = 1").await;
     let bytes = noise(24_000_000);
     let mut app = world.connect().await;
     let cuts = async {

@@ -8,7 +8,7 @@ use tunnels_api::{CauseKind, ErrorCode, TunnelState};
 
 #[tokio::test]
 async fn carries_bytes_shows_figures_and_releases_the_port() {
-    let world = World::ready("").await;
+    let world = World::ready("max_sessions = 1").await;
     let mut app = world.connect().await;
     echoes(&mut app, &noise(3_000_000)).await;
     let status = world.status();

@@ -428,6 +428,7 @@ impl PortSession {
             stalled: self.mux.is_stalled(),
             sent: carried.sent,
             received: carried.received,
+            messages_in: self.channel.counters.messages_in,
             rtt: self.channel.send.rtt(),
             base_rtt: self.channel.send.base_rtt(),
         }

@@ -20,7 +20,7 @@ fn setup() -> (TestRemote, TestSim, TestDaemon) {
     let user = TestDaemon::new(&sim).tunnel_with(
         "files",
         &remote.address().to_string(),
-        "ping_interval = \"2s\"\nping_timeout = \"1s\"",
+        "ping_interval = \"2s\"\nping_timeout = \"1s\"\nmax_sessions = 1",
     );
     user.run(&["up", "--wait"]).expect_success();
     (remote, sim, user)

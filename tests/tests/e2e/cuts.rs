@@ -12,7 +12,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 fn survives(direction: Direction, side: &str, how: &str) {
     let remote = TestRemote::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
     let events = user.events();
 
@@ -65,7 +65,7 @@ fn upload_survives_a_reset_on_the_agents_side() {
 fn idle_connections_survive_many_cuts() {
     let remote = TestRemote::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
     let port = user.port("files");
 
@@ -86,7 +86,7 @@ fn idle_connections_survive_many_cuts() {
 fn refused_resumes_are_tried_again() {
     let remote = TestRemote::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
 
     sim.faults(&serde_json::json!({ "resume_refusals": 2 }));
@@ -101,7 +101,7 @@ fn refused_resumes_are_tried_again() {
 fn a_transfer_lives_through_lost_doubled_and_reordered_messages() {
     let remote = TestRemote::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
 
     sim.faults(&serde_json::json!({ "duplicate": 0.01, "reorder": 0.01, "drop_acks": 0.01, "jitter_ms": 2 }));

@@ -12,7 +12,7 @@ fn transfers_live_through_delays_and_damage() {
     let sim = TestSim::start();
     // Small messages both ways, of which many are hit.
     sim.faults(&json!({ "agent_payload": 4096 }));
-    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
     for faults in [
         json!({ "spike": 0.002, "spike_ms": 300 }),
@@ -36,7 +36,7 @@ fn transfers_live_through_delays_and_damage() {
 fn a_frame_that_is_too_large_costs_a_resume_and_no_byte() {
     let remote = TestRemote::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("files", remote.address());
+    let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
     let transfer = Transfer::start(Direction::Download, user.port("files"), test_bytes(), 32);
     transfer.wait_past(test_bytes() / 4);

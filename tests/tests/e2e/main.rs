@@ -16,6 +16,7 @@ mod harness;
 mod lifecycle;
 mod logins;
 mod outages;
+mod pool;
 mod postgres;
 mod proxy;
 mod redis;

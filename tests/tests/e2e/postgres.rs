@@ -47,7 +47,7 @@ fn a_websocket_that_the_service_closes_again_and_again_fails_no_transaction() {
     const EVERY: Duration = Duration::from_secs(5);
     let postgres = Postgres::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel_with("orders-db", &postgres.remote(), "");
+    let user = TestDaemon::new(&sim).tunnel_with("orders-db", &postgres.remote(), "max_sessions = 1");
     user.run(&["up", "--wait"]).expect_success();
     postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
 

@@ -277,12 +277,12 @@ fn keys_that_were_meant_are_not_missing_too() {
 
 #[test]
 fn warnings_are_printed_and_stop_nothing() {
-    let text = "[defaults]\ntarget = \"i-01234567\"\nmax_sessions = 8\nregion = \"eu-wst-1\"\n\
+    let text = "[defaults]\ntarget = \"i-01234567\"\nendpoints.kms = \"https://kms\"\nregion = \"eu-wst-1\"\n\
                 [tunnels.a]\nremote = 1\nlocal = \"0.0.0.0:15432\"\n[tunnels.A]\nremote = 1\nlocal = 1001\n";
     let resolved = parse_with(Path::new("config.toml"), text, NO_ENV).unwrap_or_else(|errors| panic!("{errors}"));
     let found = lines(&resolved.warnings);
     let expected = [
-        "3:16 `max_sessions` has no effect yet [every tunnel has one session in this version]",
+        "3:17 `endpoints.kms` has no effect yet [this version makes no call to KMS]",
         "4:10 `eu-wst-1` is no region that this version knows [did you mean `eu-west-1`?]",
         "7:9 `a` can be used from other machines: it listens beyond loopback (whoever reaches this port is connected \
          with your AWS rights; a port alone listens on loopback)",
@@ -290,7 +290,7 @@ fn warnings_are_printed_and_stop_nothing() {
     ];
     assert_eq!(found, expected);
     let report = render_warnings(&resolved.warnings, false);
-    assert!(report.starts_with("warning: `max_sessions` has no effect yet\n --> config.toml:3:16\n"), "{report}");
+    assert!(report.starts_with("warning: `endpoints.kms` has no effect yet\n --> config.toml:3:17\n"), "{report}");
     let unused = parse_with(Path::new("config.toml"), "[defaults]\nregion = \"eu-west-1\"\n", NO_ENV).unwrap();
     assert!(lines(&unused.warnings)[0].starts_with("1:2 these defaults have no effect"));
 }

@@ -48,6 +48,12 @@ impl Connector {
         Err(failure.unwrap_or_else(|| DownCause::new(CauseKind::Config, Retry::Never, "no target is configured")))
     }
 
+    /// Opens a further session on a target that has one already.
+    pub(in crate::tunnel) async fn start_beside(self: &Arc<Self>, target: String) -> Result<Live, DownCause> {
+        let api = self.api().await?;
+        self.start_at(api.as_ref(), target).await
+    }
+
     async fn start_on(
         self: &Arc<Self>,
         api: &dyn SsmApi,

@@ -4,7 +4,7 @@ use super::*;
 use crate::aws::Instance;
 use crate::aws::fake::FakeAws;
 use crate::status::StatusBoard;
-use crate::tunnel::{Nudges, Turns};
+use crate::tunnel::{Allowances, Nudges, Turns};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::Timestamp;
@@ -23,6 +23,7 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
         state,
         turns: Turns::default(),
         nudges: Nudges::new(),
+        allowances: Allowances::default(),
         drain: Duration::ZERO,
         hurry: CancellationToken::new(),
     };

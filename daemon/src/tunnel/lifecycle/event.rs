@@ -3,7 +3,7 @@
 use crate::config::TunnelConfig;
 use crate::tunnel::cause::DownCause;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tunnels_api::Cause;
 
 /// The keys of a tunnel's configuration that decide about states.
@@ -39,6 +39,8 @@ pub(crate) enum Event {
     Connection,
     /// A session is open.
     SessionUp,
+    /// Another session that carries, open since then, takes the place of the one there is or was to be.
+    TakenOver { since: Instant },
     /// It is not on the target that it would have been on: after [`Self::SessionUp`].
     Elsewhere(Cause),
     /// Opening one failed.

@@ -62,6 +62,11 @@ impl Phase {
         }
     }
 
+    /// There is a session, or one is being opened or waited for.
+    pub(super) fn wants_session(self) -> bool {
+        self.has_session() || matches!(self, Self::Starting | Self::StartWait | Self::StartLogin)
+    }
+
     pub(super) fn has_session(self) -> bool {
         matches!(
             self,

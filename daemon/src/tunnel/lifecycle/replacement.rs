@@ -24,6 +24,11 @@ pub(super) const THIRD_THOUGHTS: Duration = Duration::from_secs(12);
 /// Before its longest life is over, a session is replaced with a tenth of it left, at most so much.
 const ROTATE_AHEAD: Duration = Duration::from_mins(5);
 
+/// How old a session becomes before it takes no new connections, of which the longest life is known.
+pub(in crate::tunnel) fn retire_after(longest: Duration) -> Duration {
+    longest.saturating_sub((longest / 10).min(ROTATE_AHEAD))
+}
+
 /// Why another session is wanted beside the one there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Replacing {
@@ -60,6 +65,11 @@ impl Lifecycle {
             }
             Replacing::Degraded | Replacing::Suspect => None,
         }
+    }
+
+    /// The session that is being opened looks anew for a remote that did not answer through those there are.
+    pub(crate) fn looks_anew(&self) -> bool {
+        matches!(self.replacing, Some(Replacing::Moved(_) | Replacing::Degraded))
     }
 
     /// The session there is has a use after all; says whether another was being opened.
@@ -130,7 +140,7 @@ impl Lifecycle {
     pub(super) fn rotate_at(&self) -> Option<Instant> {
         let carries = matches!(self.phase, Phase::Probing | Phase::Ready | Phase::Degraded);
         let longest = self.longest.filter(|_| carries && self.replacing.is_none() && self.replace_at.is_none())?;
-        Some(self.session_since + longest.saturating_sub((longest / 10).min(ROTATE_AHEAD)))
+        Some(self.session_since + retire_after(longest))
     }
 
     /// docs/protocol.md §7.2: nobody is told before. A session that nobody uses is not worth another.

@@ -122,6 +122,25 @@ impl Lifecycle {
         self.probe();
     }
 
+    /// Another session of the tunnel's is there already, and carries.
+    pub(super) fn taken_over(&mut self, since: Instant, now: Instant) {
+        if self.phase == Phase::Starting || self.replacing.is_some() {
+            self.actions.push_back(Action::ForgetStart);
+        }
+        let answered = self.answered;
+        self.forget_session();
+        self.session_since = since;
+        self.channel.reset();
+        self.channel.carries(now);
+        if answered {
+            self.answered = true;
+            self.enter(Phase::Ready, None);
+        } else {
+            self.enter(Phase::Probing, None);
+            self.probe();
+        }
+    }
+
     pub(super) fn probe(&mut self) {
         if !self.probing {
             self.probing = true;

@@ -71,7 +71,10 @@ fn run<A>(app: A, local: LocalStream, fails: Option<io::ErrorKind>) -> Running<A
     let gauges = Arc::new(Gauges::default());
     let stream = Remote { pipe: ours, fails, shut: Arc::clone(&shut), ended: Arc::clone(&ended) };
     let counted = Arc::clone(&gauges);
-    let relay = tokio::spawn(async move { relay(local, stream, [counted.meter(), &Meter::default()], || ()).await });
+    let relay = tokio::spawn(async move {
+        let counts = Counts { meters: [counted.meter(), &Meter::default()], flow: &Flow::default() };
+        relay(local, stream, counts, || ()).await
+    });
     Running { app, remote, shut, ended, gauges, relay }
 }
 

@@ -6,7 +6,7 @@
 //! - a connection is lost only if its session was ended by the service, by its agent or by the user;
 //! - the port is bound for as long as the tunnel is wanted;
 //! - when all faults are over, a connection carries within a minute, by itself;
-//! - no session is left behind.
+//! - no session is left behind, no more than `max_sessions` take connections, and those that nobody uses end.
 //!
 //! `SIMULATION_SEEDS` is the number of seeds (default 100; `tests/run` has a thousand), `SIMULATION_SEED` the one to run alone, `SIMULATION_HOURS` the length of
 //! each run (default 1). Seeds that failed once are in `seeds.txt` and run first. No sockets but the tunnel's own listener, to
@@ -70,6 +70,13 @@ fn a_tunnel_survives_hours_of_trouble() {
     assert!(wrong.is_empty(), "{} of {} seeds:\n{}", wrong.len(), seeds.len(), wrong.join("\n"));
 }
 
+fn sum_by(numbers: impl Iterator<Item = u64>) -> BTreeMap<u64, u64> {
+    numbers.fold(BTreeMap::new(), |mut counts, number| {
+        *counts.entry(number).or_default() += 1;
+        counts
+    })
+}
+
 fn print_statistics(reports: &[(u64, Report)], hours: u64, took: Duration) {
     fn sum<'a>(of: impl Iterator<Item = &'a BTreeMap<&'static str, u64>>) -> BTreeMap<&'static str, u64> {
         of.flatten().fold(BTreeMap::new(), |mut sum, (name, count)| {
@@ -88,6 +95,8 @@ fn print_statistics(reports: &[(u64, Report)], hours: u64, took: Duration) {
         total(|report| report.tally.not_admitted),
         total(|report| report.tally.bytes),
     );
+    let pools = sum_by(each().map(|report| report.tally.most_sessions));
+    println!("sessions that took connections at a time, at most: {pools:?}");
     let mut recoveries: Vec<Duration> = each().map(|report| report.recovery).collect();
     recoveries.sort();
     let at = |part: usize| recoveries.get(runs * part / 100).or(recoveries.last()).copied().unwrap_or_default();

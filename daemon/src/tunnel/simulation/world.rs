@@ -1,6 +1,6 @@
 //! One seed's run: a tunnel, applications, faults for some hours of virtual time, and what must hold.
 
-use super::application::{Applications, Tally};
+use super::application::{Applications, Tally, Use};
 use super::path::{Change, Leg};
 use super::pick;
 use super::sky::{End, Sky};
@@ -10,7 +10,7 @@ use crate::state::StateFile;
 use crate::status::StatusBoard;
 use crate::tunnel::nudge::Nudge;
 use crate::tunnel::task::{Edits, TunnelTask};
-use crate::tunnel::{Nudges, Surroundings, TunnelCommand, Turns};
+use crate::tunnel::{Allowances, Nudges, Surroundings, TunnelCommand, Turns};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -33,7 +33,9 @@ const CONNECTIONS: Duration = Duration::from_mins(20);
 const ENDING: Duration = Duration::from_secs(90);
 /// Commands are obeyed at once, by virtual time.
 pub(super) const OBEYED: Duration = Duration::from_millis(1);
-const MOST_CONNECTIONS: u64 = 6;
+const MOST_CONNECTIONS: u64 = 10;
+/// Sessions that nobody uses end within this: after 30 s, and the call that ends them.
+const UNUSED: Duration = Duration::from_secs(40);
 
 /// What a run has seen.
 #[derive(Debug, Default)]
@@ -56,6 +58,7 @@ struct World {
     board: StatusBoard,
     commands: mpsc::Sender<TunnelCommand>,
     port: u16,
+    max_sessions: usize,
     /// Whether the user wants the tunnel up.
     wanted: Arc<Mutex<bool>>,
     random: fastrand::Rng,
@@ -156,9 +159,11 @@ impl World {
         let sky = Sky::new(random.u64(..));
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let open = if random.u8(..4) == 0 { "on-demand" } else { "eager" };
+        let max_sessions = random.usize(1..=8);
         let text = format!(
             "[tunnels.a]\nremote = \"db.internal:7\"\nlocal = \"127.0.0.1:{port}\"\nopen = \"{open}\"\nprobe = \"tcp\"\n\
-             target = [\"i-0123456789abcdef0\", \"i-0123456789abcdef1\"]\npark_after = \"{}m\"\n",
+             target = [\"i-0123456789abcdef0\", \"i-0123456789abcdef1\"]\npark_after = \"{}m\"\n\
+             max_sessions = {max_sessions}\n",
             random.u8(2..60),
         );
         let config = Arc::new(crate::config::parse(Path::new("c"), &text).unwrap().tunnels.remove(0));
@@ -172,6 +177,7 @@ impl World {
             state: state.clone(),
             turns: Turns::default(),
             nudges: nudges.clone(),
+            allowances: Allowances::default(),
             drain: Duration::from_secs(5),
             hurry: CancellationToken::new(),
         };
@@ -182,7 +188,8 @@ impl World {
         let applications = Applications { sky: sky.clone(), shared: task.shared(), tally: Arc::default() };
         let wanted = Arc::new(Mutex::new(false));
         let report = Report::default();
-        let world = Self { sky, applications, nudges, state, board, commands, port, wanted, random, report };
+        let world =
+            Self { sky, applications, nudges, state, board, commands, port, max_sessions, wanted, random, report };
         (world, task, folder)
     }
 
@@ -192,6 +199,7 @@ impl World {
         let traffic = tokio::spawn(traffic(self.applications.clone(), self.random.fork()));
         let cleaning = tokio::spawn(leftovers::keep_ended(Arc::new(self.sky.clone()), self.state.clone()));
         let watching = tokio::spawn(watch_port(self.applications.clone(), Arc::clone(&self.wanted), self.port));
+        let counting = tokio::spawn(watch_pool(self.applications.clone(), self.max_sessions));
         let end = Instant::now() + length;
         while Instant::now() < end {
             sleep(pick(&mut self.random, Duration::from_secs(5)..Duration::from_mins(12))).await;
@@ -206,6 +214,8 @@ impl World {
         })
         .await;
         watching.abort();
+        counting.abort();
+        self.wait("unused sessions end", UNUSED, |world| world.sky.open_sessions().len() <= 1).await;
         self.down().await;
         self.wait_until_none_is_left().await;
         self.commands.send(TunnelCommand::Stop(Duration::ZERO)).await.unwrap();
@@ -230,7 +240,7 @@ impl World {
         let answered = timeout(RECOVERY, async {
             loop {
                 // One that got a session whose agent is dead is frozen with it; the next one is not.
-                let one = tokio::spawn(applications.clone().run(random.fork(), 1));
+                let one = tokio::spawn(applications.clone().run(random.fork(), Use::Questions(1)));
                 if timeout(NEXT, one).await.is_ok_and(|run| run.unwrap()) {
                     return;
                 }
@@ -418,10 +428,29 @@ impl World {
 async fn traffic(applications: Applications, mut random: fastrand::Rng) {
     loop {
         sleep(pick(&mut random, Duration::from_secs(1)..Duration::from_mins(4))).await;
-        if applications.tally(|tally| tally.open) < MOST_CONNECTIONS {
-            let exchanges = random.u32(1..20);
-            tokio::spawn(applications.clone().run(random.fork(), exchanges));
+        // One by one, or several at once, as programs with pools of their own do.
+        let several = if random.u8(..4) == 0 { random.u8(2..8) } else { 1 };
+        let bulk = random.u8(..3) == 0;
+        for _ in 0..several {
+            if applications.tally(|tally| tally.open) < MOST_CONNECTIONS {
+                let what = if bulk { Use::Bulk(random.u32(4..20)) } else { Use::Questions(random.u32(1..20)) };
+                tokio::spawn(applications.clone().run(random.fork(), what));
+            }
         }
+    }
+}
+
+/// Never do more sessions take connections than there may be.
+async fn watch_pool(applications: Applications, max_sessions: usize) {
+    let mut gate = applications.shared.gate.clone();
+    while gate.changed().await.is_ok() {
+        let carriers = gate.borrow_and_update().carriers.len();
+        applications.tally(|tally| {
+            tally.most_sessions = tally.most_sessions.max(carriers as u64);
+            if carriers > max_sessions {
+                tally.wrong.push(format!("{carriers} sessions take connections, of {max_sessions}"));
+            }
+        });
     }
 }
 

@@ -20,6 +20,10 @@ impl TunnelTask {
         self.connect_as_configured();
         self.publisher.reconfigure(&next);
         self.lifecycle.handle_config(Policy::of(&next), impact, clock::now());
+        self.pool.set_most(next.max_sessions.into());
+        if self.pool.is_wanted() {
+            self.measure_soon();
+        }
         if old.probe != next.probe {
             self.lifecycle.handle_event(Event::ProbeChanged, clock::now());
         }

@@ -5,6 +5,7 @@ use super::super::connect::{Live, ResumeError, channel_lost};
 use super::super::forward::News;
 use super::super::lifecycle::Event;
 use super::super::nudge::{Endpoint, Nudge};
+use super::super::pool::Gauge;
 use super::{Done, TunnelTask};
 use crate::clock;
 use ssm_session::SessionStatus;
@@ -14,7 +15,11 @@ impl TunnelTask {
         let event = match news {
             News::SessionWanted => Event::Connection,
             News::Answered => Event::RemoteAnswered,
-            News::Refused => Event::RemoteRefused,
+            News::Refused(session) => {
+                self.refused_by(&session);
+                Event::RemoteRefused
+            }
+            News::Crowded => return self.pool.handle_crowd(clock::now()),
             News::StreamsChanged => {
                 self.keep_alive();
                 Event::Streams(self.gauges.streams())
@@ -28,13 +33,20 @@ impl TunnelTask {
         match &done {
             Done::Started(_, result) => self.note_reach(result.as_ref().err().map(|down| down.retry)),
             Done::Resumed(_, result) => self.note_reach(result.as_ref().err().map(ResumeError::retry)),
-            Done::Probed(..) | Done::Bound(..) | Done::Limited(..) | Done::Ended => {}
+            Done::Joined(_, result) => self.note_reach(result.as_ref().err().map(|down| down.retry)),
+            Done::Left(_) | Done::Probed(..) | Done::Bound(..) | Done::Limited(..) | Done::Ended => {}
         }
         match done {
+            Done::Joined(number, result) => self.joined(number, result),
+            Done::Left(keeper) => self.members.retain(|member| member.keeper != keeper),
             Done::Started(number, Ok(live)) if number == self.starting => {
                 tracing::info!(session = %live.id, target = %live.target, "session open");
                 let instead = live.instead.clone();
-                self.adopt(live);
+                self.retire_members_unlike(&live);
+                if let Some(replaced) = self.adopt(live) {
+                    self.retire(replaced);
+                }
+                self.gauge = Gauge::new(now);
                 if let Some(cause) = self.lifecycle.why_replaced() {
                     self.publisher.note(cause);
                 }
@@ -49,12 +61,7 @@ impl TunnelTask {
             }
             Done::Resumed(number, result) if number == self.resuming => match result {
                 // Attached; that it carries is told by the session's status.
-                Ok(url) => {
-                    if let Some(live) = &mut self.live {
-                        live.moved_to(url);
-                    }
-                    self.lifecycle.handle_event(Event::Attached, now);
-                }
+                Ok(()) => self.lifecycle.handle_event(Event::Attached, now),
                 Err(ResumeError::Failed(down)) => self.lifecycle.handle_event(Event::ResumeFailed(down), now),
                 Err(ResumeError::Ended(down)) => self.lifecycle.handle_event(Event::SessionEnded(down), now),
             },
@@ -73,7 +80,7 @@ impl TunnelTask {
                 Err(cause) => self.lifecycle.handle_event(Event::BindFailed(cause), now),
             },
             Done::Limited(number, Some(longest)) if number == self.carrying => {
-                self.lifecycle.handle_event(Event::Longest(longest), now);
+                self.lives_at_most(longest);
             }
             // Overtaken, or nothing to tell.
             Done::Started(..)
@@ -88,6 +95,7 @@ impl TunnelTask {
     pub(super) fn nudge(&mut self, nudge: &Nudge) {
         if nudge.concerns(&self.config.scope) {
             self.lifecycle.handle_nudge(nudge, clock::now());
+            self.pool.handle_nudge(nudge.spread(), clock::now());
         }
     }
 
@@ -102,7 +110,8 @@ impl TunnelTask {
         }
     }
 
-    fn adopt(&mut self, live: Live) {
+    /// The session is the tunnel's first from now on; returns the one that was.
+    pub(super) fn adopt(&mut self, live: Live) -> Option<Live> {
         let session = live.session.clone();
         self.gauges.set_rtt_source(Some(Box::new(move || session.stats().rtt)));
         let mut status = live.session.status();
@@ -116,13 +125,18 @@ impl TunnelTask {
         // What is under way for the last one is its keeper's.
         self.resuming += 1;
         self.ask_for_limit(&live);
-        if let Some(replaced) = self.live.replace(live) {
-            self.keep(replaced);
-        }
+        let replaced = self.live.replace(live);
         self.keep_alive();
+        replaced
     }
 
     pub(super) fn session_changed(&mut self, status: SessionStatus) {
+        let is_trouble =
+            matches!(status, SessionStatus::Detached { .. } | SessionStatus::Closed(_) | SessionStatus::Suspect);
+        if is_trouble && self.hand_over() {
+            // Another carries the tunnel; what becomes of this one is its keeper's to see.
+            return;
+        }
         let event = match status {
             SessionStatus::Established => Event::Resumed,
             SessionStatus::Detached { reason } => {

@@ -3,7 +3,7 @@
 
 use super::super::cause::{DownCause, Retry};
 use super::super::connect::{Live, ResumeError};
-use super::super::keeper::Keeper;
+use super::super::keeper::{Counted, Keeper};
 use super::super::lifecycle::Action;
 use super::super::listener::Listener;
 use super::super::probe;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tunnels_api::CauseKind;
 
 /// A session is open for so long, or up to twice that, before anybody asks how long it may be; the shortest that an
@@ -78,9 +79,9 @@ impl TunnelTask {
             }
             Action::RetireSession => {
                 if let Some(live) = self.let_go() {
-                    self.keep(live);
+                    self.retire(live);
                 }
-                // With those that are kept already, whose remote is the old one as well.
+                // With all others, whose remote is the old one as well.
                 self.end_kept(self.around.drain);
             }
             Action::Check => {
@@ -102,7 +103,7 @@ impl TunnelTask {
 
     /// Runs work as a task of its own. A bug in it must cost a try and not the tunnel, so a panic has its
     /// result as well.
-    fn spawn(&mut self, work: impl Future<Output = Done> + Send + 'static, broken: Done) {
+    pub(super) fn spawn(&mut self, work: impl Future<Output = Done> + Send + 'static, broken: Done) {
         let work = AssertUnwindSafe(work).catch_unwind().map(|done| {
             done.unwrap_or_else(|_| {
                 tracing::error!(becomes = ?broken, "an attempt has panicked");
@@ -122,21 +123,35 @@ impl TunnelTask {
     }
 
     /// Has a session looked after until its connections have ended.
-    pub(super) fn keep(&mut self, live: Live) {
+    pub(super) fn retire(&mut self, live: Live) {
+        live.seats.close();
+        let counted = Counted::new(Arc::clone(&self.kept));
+        self.keep(live, counted, CancellationToken::new());
+    }
+
+    /// Has a session looked after until its seats are closed and empty, or it is let go.
+    /// Returns the keeper's number.
+    pub(super) fn keep(&mut self, live: Live, counted: Arc<Counted>, let_go: CancellationToken) -> u64 {
+        self.keeping += 1;
+        let number = self.keeping;
         let keeper = Keeper::new(
             live,
             fastrand::u64(..),
             self.kept_until.subscribe(),
             self.around.nudges.subscribe(),
-            Arc::clone(&self.kept),
+            counted,
             self.kept_news.0.clone(),
+            let_go,
         );
         let hurry = self.hurry.clone();
-        self.spawn(keeper.run(hurry).map(|()| Done::Ended), Done::Ended);
+        self.spawn(keeper.run(hurry).map(move |()| Done::Left(number)), Done::Left(number));
+        number
     }
 
-    /// The sessions that are kept now end at the latest after so long; those to come have no such end.
+    /// All sessions beside the first take no new connections, and end at the latest after so long; those to come have no
+    /// such end.
     fn end_kept(&mut self, after: Duration) {
+        self.dissolve_pool();
         self.kept_until.send_replace(Some(Instant::now() + after));
         self.kept_until = watch::channel(None).0;
     }
@@ -170,7 +185,7 @@ impl TunnelTask {
 }
 
 /// What a panic in an attempt looks like to users.
-fn broken() -> DownCause {
+pub(super) fn broken() -> DownCause {
     DownCause::new(CauseKind::Other, Retry::Answered, "an internal error ended the attempt; it is tried again")
         .with_next("please report it, with what the daemon's log says of it")
 }

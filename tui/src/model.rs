@@ -2,6 +2,7 @@
 //!
 //! Pure: news in, changes out. Drawing is `table`'s, listening is `conn`'s.
 
+use std::collections::{HashMap, HashSet};
 use tunnels_api::{Cause, DaemonEvent, Selector, TunnelState, TunnelStatus, Tunnels};
 
 /// The tunnels a view is about, and whether the daemon can be heard.
@@ -69,52 +70,59 @@ impl Model {
 
     /// Takes a full list, as a snapshot or a poll for fresh figures gives it.
     pub fn replace(&mut self, tunnels: Vec<TunnelStatus>) -> Vec<Change> {
-        let gone: Vec<String> = self
-            .tunnels
-            .iter()
-            .map(|old| old.name.clone())
-            .filter(|name| tunnels.iter().all(|new| new.name != *name))
-            .collect();
-        let mut changes: Vec<Change> = gone.iter().filter_map(|name| self.remove(name)).collect();
-        let mut old = std::mem::take(&mut self.tunnels);
+        let names: HashSet<&str> = tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
+        let old = std::mem::take(&mut self.tunnels).into_iter();
+        let (stay, gone): (Vec<_>, Vec<_>) = old.partition(|known| names.contains(known.name.as_str()));
+        let mut changes: Vec<Change> = gone.into_iter().map(removed).collect();
+        let old: HashMap<String, TunnelStatus> = stay.into_iter().map(|known| (known.name.clone(), known)).collect();
         for tunnel in tunnels {
-            // Keeps the order of the new list and compares with the old entry.
-            if let Some(at) = old.iter().position(|known| known.name == tunnel.name) {
-                self.tunnels.push(old.swap_remove(at));
+            if !self.shows(&tunnel) {
+                continue;
             }
-            changes.extend(self.put(tunnel));
+            changes.extend(changed(old.get(&tunnel.name), &tunnel));
+            // In the order of the new list.
+            self.tunnels.push(tunnel);
         }
         changes
     }
 
+    fn shows(&self, tunnel: &TunnelStatus) -> bool {
+        self.selectors.is_empty()
+            || self.selectors.iter().any(|selector| selector.matches(&tunnel.name, &tunnel.groups))
+    }
+
     fn put(&mut self, tunnel: TunnelStatus) -> Option<Change> {
-        let shown = self.selectors.is_empty()
-            || self.selectors.iter().any(|selector| selector.matches(&tunnel.name, &tunnel.groups));
-        if !shown {
+        if !self.shows(&tunnel) {
             return None;
         }
-        let change =
-            |from| Change { name: tunnel.name.clone(), from, to: Some(tunnel.state), cause: tunnel.cause.clone() };
-        match self.tunnels.iter_mut().find(|known| known.name == tunnel.name) {
-            None => {
-                let change = change(None);
-                self.tunnels.push(tunnel);
-                Some(change)
-            }
-            Some(known) => {
-                let news = known.state != tunnel.state || known.cause != tunnel.cause;
-                let change = news.then(|| change(Some(known.state)));
-                *known = tunnel;
-                change
-            }
+        let known = self.tunnels.iter_mut().find(|known| known.name == tunnel.name);
+        let change = changed(known.as_deref(), &tunnel);
+        match known {
+            Some(known) => *known = tunnel,
+            None => self.tunnels.push(tunnel),
         }
+        change
     }
 
     fn remove(&mut self, name: &str) -> Option<Change> {
         let at = self.tunnels.iter().position(|known| known.name == name)?;
-        let known = self.tunnels.remove(at);
-        Some(Change { name: known.name, from: Some(known.state), to: None, cause: None })
+        Some(removed(self.tunnels.remove(at)))
     }
+}
+
+fn removed(known: TunnelStatus) -> Change {
+    Change { name: known.name, from: Some(known.state), to: None, cause: None }
+}
+
+/// What is news of a tunnel, if anything.
+fn changed(known: Option<&TunnelStatus>, tunnel: &TunnelStatus) -> Option<Change> {
+    let is_news = known.is_none_or(|known| known.state != tunnel.state || known.cause != tunnel.cause);
+    is_news.then(|| Change {
+        name: tunnel.name.clone(),
+        from: known.map(|known| known.state),
+        to: Some(tunnel.state),
+        cause: tunnel.cause.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -121,14 +121,16 @@ impl Columns {
             let widths = tunnels.iter().map(|tunnel| text::width(&text_of(tunnel)));
             widths.max().unwrap_or(0).max(text::width(column.heading()))
         };
-        let natural = |column: Column| match column {
+        // Once for each: a thousand names are not measured for every wish.
+        let natural = Column::ALL.map(|column| match column {
             Column::Name => widest(column, |tunnel| text::clean(&tunnel.name)),
             Column::Local => widest(column, |tunnel| text::clean(&tunnel.local)),
             // The engine stands before it.
             Column::Remote => widest(column, |tunnel| text::clean(&tunnel.remote)) + 4,
             Column::Account => widest(column, super::cell::account),
             _ => usize::MAX,
-        };
+        });
+        let natural = |column: Column| natural[column as usize];
         let mut columns = Self { widths: [0; Column::ALL.len()] };
         let name = natural(Column::Name);
         columns.set(Column::State, SIGN);

@@ -52,7 +52,7 @@ fn main() {
 fn view(scene: &Scene, columns: u16, lines: u16, keys: &str, shows: &str) -> Terminal {
     let terminal = Terminal::start(&scene.command(), columns, lines);
     terminal.wait_for("orders-db");
-    terminal.wait_for("MB/s");
+    terminal.wait_for("B/s");
     for key in keys.chars() {
         terminal.press(&key.to_string());
         terminal.wait("the next view", |screen| !screen.is_empty());

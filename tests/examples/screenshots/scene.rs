@@ -39,7 +39,7 @@ impl Scene {
         let tunnels = [
             ("orders-db", tunnel(database, "postgres", "db", "")),
             ("billing-db", tunnel(database, "postgres", "db", "protected = true")),
-            ("inventory-db", tunnel(database, "mysql", "db", "")),
+            ("inventory-db", tunnel(database, "tcp", "db", "")),
             ("reporting-db", tunnel(database, "postgres", "db", &format!("target = \"{OFFLINE}\""))),
             ("ledger-db", tunnel(database, "postgres", "db", "profile = \"ops\"")),
             ("payroll-db", tunnel(database, "postgres", "db", "protected = true\nauto = false")),

@@ -113,7 +113,14 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.of.room().taken.remove(&self.number);
+        let mut room = self.of.room();
+        room.taken.remove(&self.number);
+        if room.taken.is_empty() {
+            // What was measured left with them.
+            room.load = Load::default();
+            room.entered_then = room.entered;
+        }
+        drop(room);
         self.of.changed.notify_waiters();
     }
 }
@@ -247,8 +254,11 @@ mod tests {
         busy.flow().count(5);
         assert_eq!(seats.measure(), Moved { bytes: 5, active: 1 });
         assert_eq!(seats.measure(), Moved::default());
+        seats.set_load(Load { active: 1, ..Load::default() });
         drop(idle);
-        assert_eq!(seats.occupancy().streams, 1);
+        assert_eq!((seats.occupancy().streams, seats.occupancy().load.active), (1, 1));
+        drop(busy);
+        assert_eq!(seats.occupancy(), Occupancy::default(), "an empty session has no load");
     }
 
     #[tokio::test]

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many at once for all tunnels that call as one, then one a second.
-const SHARED_BURST: u32 = 20;
-const SHARED_EVERY: Duration = Duration::from_secs(1);
+/// So many at once for all tunnels that call as one, then two a second.
+const SHARED_BURST: u32 = 40;
+const SHARED_EVERY: Duration = Duration::from_millis(500);
 /// AWS has said that it is too much: what is not needed waits so long.
 const THROTTLED: Duration = Duration::from_secs(30);
 

@@ -83,6 +83,15 @@ impl Terminal {
         lock(&self.screen).screen().alternate_screen()
     }
 
+    /// Waits until the terminal is what it was before a full-screen program took it; the last of what that wrote may
+    /// be read a moment after its end.
+    #[track_caller]
+    pub fn wait_given_back(&self) {
+        wait_until("the terminal to be given back", DEADLINE, || {
+            (!self.is_taken() && !self.screen().hide_cursor()).then_some(())
+        });
+    }
+
     /// Whether the program has ever written this.
     pub fn has_written(&self, code: &str) -> bool {
         lock(&self.written).windows(code.len()).any(|bytes| bytes == code.as_bytes())

@@ -90,7 +90,7 @@ fn starts_filters_takes_down_brings_up_looks_into_one_and_quits() {
     assert!(terminal.has_written("\x1b]52;c;"), "by OSC 52");
     terminal.press("q");
     assert!(terminal.wait_end().success());
-    assert!(!terminal.is_taken() && !terminal.screen().hide_cursor(), "the terminal is what it was");
+    terminal.wait_given_back();
     assert_eq!(user.status("orders-db")["state"], "ready", "tunnels go on");
 }
 
@@ -140,7 +140,7 @@ fn a_daemon_that_goes_away_is_missed_and_can_be_started_again() {
     // A terminal that is closed, or a wish from outside, ends it in good order.
     terminal.signal("TERM");
     assert_eq!(terminal.wait_end().code(), Some(143));
-    assert!(!terminal.is_taken());
+    terminal.wait_given_back();
 }
 
 #[test]

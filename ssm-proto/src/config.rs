@@ -26,6 +26,9 @@ pub struct Config {
     /// Largest payload of a stream message in bytes. 1 024 is what the official programs send; agents take far more, but
     /// nobody outside AWS knows what the gateway relays (§10.2).
     pub max_payload: usize,
+    /// Client: a larger payload, used once a message of this size without a meaning was acknowledged (§10.2). The session is
+    /// established when that is decided.
+    pub larger_payload: Option<usize>,
     /// Unacknowledged bytes at which new data waits, headers included. The wire has no window, so this is all that bounds the
     /// copies kept for retransmission and what piles up inside an agent whose target does not read (§10.3).
     pub max_in_flight_bytes: usize,
@@ -107,6 +110,7 @@ impl Default for Config {
             client_version: "1.2.764.0".into(),
             client_id: String::new(),
             max_payload: 1024,
+            larger_payload: None,
             max_in_flight_bytes: 2 << 20,
             max_in_flight_messages: 4096,
             congestion_control: true,

@@ -35,7 +35,7 @@ pub use config::{Config, Resend};
 pub use error::{OpenError, StreamError};
 pub use event::{CloseReason, Event, SessionState, StreamId, TokenValue, WsFrame};
 pub use handshake::agent::AgentProperties;
-pub use session::{PortSession, Side};
+pub use session::{PayloadTrial, PortSession, Side};
 pub use smux::Read;
 pub use stats::{Load, Stats};
 pub use wall_clock::WallClock;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::session::PayloadTrial;
+
 /// What a session has done so far, by [`PortSession::stats`](crate::PortSession::stats).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -39,6 +41,10 @@ pub struct Stats {
     pub unread_bytes: usize,
     /// Streams that an application holds.
     pub streams: usize,
+    /// Largest payload of a stream message in bytes.
+    pub payload: usize,
+    /// What became of the larger one, if one was asked for.
+    pub payload_trial: PayloadTrial,
     /// Websockets after the first.
     pub resumes: u64,
     /// The agent's version, once known.

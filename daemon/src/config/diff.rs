@@ -46,6 +46,7 @@ impl Impact {
             ping_interval: _,
             ping_timeout: _,
             max_sessions: _,
+            payload: _,
             probe: _,
             document,
             // Said with the next session; this one was opened for another reason.

@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 const ENDPOINT_KEYS: &[&str] = &["ssm", "ssmmessages", "kms", "sts"];
 const ENDPOINT_FORMS: &str = "`https://host`, or a host name alone; `http` towards this machine only";
+const PAYLOAD_FORMS: &str = "a number of bytes from 1024 to 32768";
 const SESSIONS_FORMS: &str = "a number from 1 to 16";
 
 /// In the order in which they are shown.
@@ -33,6 +34,7 @@ pub(super) const TUNNEL_KEYS: &[&str] = &[
     "ping_interval",
     "ping_timeout",
     "max_sessions",
+    "payload",
     "probe",
     "document",
     "reason",
@@ -81,6 +83,7 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "ping_interval" => "\"20s\"",
         "ping_timeout" => "\"10s\"",
         "max_sessions" => "4",
+        "payload" => "8192",
         "probe" => "\"auto\"",
         "document" => "\"AWS-StartPortForwardingSessionToRemoteHost\"",
         "reason" => "\"monthly report\"",
@@ -111,6 +114,7 @@ pub(super) struct Keys {
     pub(super) ping_interval: Option<Duration>,
     pub(super) ping_timeout: Option<Duration>,
     pub(super) max_sessions: Option<u8>,
+    pub(super) payload: Option<usize>,
     /// The inner `None` is `"auto"`.
     #[expect(clippy::option_option, reason = "not written, and written as `auto`, are two things")]
     pub(super) probe: Option<Option<Probe>>,
@@ -198,6 +202,7 @@ impl Reader<'_> {
             "ping_interval" => keys.ping_interval = self.duration(name, value, &value::PING, ""),
             "ping_timeout" => keys.ping_timeout = self.duration(name, value, &value::PING, ""),
             "max_sessions" => keys.max_sessions = self.max_sessions(value),
+            "payload" => keys.payload = self.payload(value),
             "probe" => {
                 keys.probe = self.choice(
                     name,
@@ -355,6 +360,16 @@ impl Reader<'_> {
         }
         let message = format!("`max_sessions` cannot be {number}");
         self.error(value.span(), message, "", &format!("accepted: {SESSIONS_FORMS}"));
+        None
+    }
+
+    fn payload(&mut self, value: &Value<'_>) -> Option<usize> {
+        let number = self.number("payload", value, PAYLOAD_FORMS)?;
+        if let Ok(number @ 1024..=32768) = usize::try_from(number) {
+            return Some(number);
+        }
+        let message = format!("`payload` cannot be {number}");
+        self.error(value.span(), message, "", &format!("accepted: {PAYLOAD_FORMS}"));
         None
     }
 }

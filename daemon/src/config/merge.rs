@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(super) const PARK_AFTER: Duration = Duration::from_mins(15);
 pub(super) const HOLD: Duration = Duration::from_secs(30);
 const MAX_SESSIONS: u8 = 4;
+/// What the official programs send: the only size that is certain to get through (docs/protocol.md §10.2).
+const PAYLOAD: usize = 1024;
 /// An agent takes up to so long to find that its own websocket is dead (docs/protocol.md §2.5).
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Below the idle limits of common middleboxes.
@@ -46,6 +48,7 @@ pub(super) fn inherit(keys: Keys, inherited: &Keys) -> Keys {
         ping_interval: keys.ping_interval.or(base.ping_interval),
         ping_timeout: keys.ping_timeout.or(base.ping_timeout),
         max_sessions: keys.max_sessions.or(base.max_sessions),
+        payload: keys.payload.or(base.payload),
         probe: keys.probe.or(base.probe),
         document: keys.document.or(base.document),
         reason: keys.reason.or(base.reason),
@@ -78,6 +81,7 @@ pub(super) fn complete(Entry { name, keys, .. }: Entry) -> Option<Merged> {
         // Only one that is written can be wrong, and then it was reported.
         ping_timeout: keys.ping_timeout.unwrap_or(PING_TIMEOUT).min(ping_interval),
         max_sessions: keys.max_sessions.unwrap_or(MAX_SESSIONS),
+        payload: keys.payload.unwrap_or(PAYLOAD),
         document: keys.document,
         reason: keys.reason,
         protected: keys.protected.unwrap_or(false),

@@ -52,6 +52,8 @@ pub struct TunnelConfig {
     pub ping_timeout: Duration,
     /// Sessions the tunnel may have at once.
     pub max_sessions: u8,
+    /// Largest payload of a message to the agent in bytes; above 1 024 each session tries first whether it gets through.
+    pub payload: usize,
     /// How `ready` is established.
     pub probe: Probe,
     /// The session document, if not the one that fits `remote`.

@@ -139,6 +139,7 @@ fn value(key: &str, tunnel: &TunnelConfig) -> Value {
         "ping_interval" => json!(duration(tunnel.ping_interval)),
         "ping_timeout" => json!(duration(tunnel.ping_timeout)),
         "max_sessions" => json!(tunnel.max_sessions),
+        "payload" => json!(tunnel.payload),
         "probe" => json!(match tunnel.probe {
             Probe::Postgres => "postgres",
             Probe::Mysql => "mysql",

@@ -7,6 +7,7 @@ mod candidates;
 
 use super::Surroundings;
 use super::cause::{About, DownCause, Retry};
+use super::payload::PayloadMemory;
 use super::pool::SessionId;
 use super::seats::Seats;
 use crate::aws::{AwsConnector, AwsError, SessionGrant, SsmApi, StartSession};
@@ -47,6 +48,7 @@ pub(super) struct Connector {
     carrier: Mutex<Option<candidates::Carrier>>,
     /// Whether AWS was asked how long sessions may live, and had an answer or refused one.
     knows_limit: AtomicBool,
+    payload: PayloadMemory,
 }
 
 /// A session that is open.
@@ -124,6 +126,7 @@ impl Connector {
             api: Mutex::new(None),
             carrier: Mutex::new(None),
             knows_limit: AtomicBool::new(false),
+            payload: PayloadMemory::default(),
         })
     }
 
@@ -178,10 +181,16 @@ impl Connector {
     ) -> Result<Live, DownCause> {
         let url = stream_url(api, &grant.stream_url)?;
         let transport = self.websocket(api, about, &url).await?;
-        let config = ssm_proto::Config { patience: self.tunnel.patience, ..ssm_proto::Config::default() };
+        let config = ssm_proto::Config {
+            patience: self.tunnel.patience,
+            larger_payload: self.payload.to_try(self.tunnel.payload),
+            ..ssm_proto::Config::default()
+        };
         let session = Session::client(config);
         session.attach(transport, grant.token);
-        let Ok(outcome) = timeout(ESTABLISHED, established(&session, about)).await else {
+        let outcome = timeout(ESTABLISHED, established(&session, about)).await;
+        self.payload.note(session.stats().payload_trial, self.tunnel.payload);
+        let Ok(outcome) = outcome else {
             let text = format!("the SSM agent on {target} did not answer the session's first messages");
             return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
         };

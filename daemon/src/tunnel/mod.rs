@@ -21,6 +21,7 @@ mod listener;
 mod local_peer;
 mod local_stream;
 mod nudge;
+mod payload;
 mod pool;
 mod probe;
 mod publisher;

@@ -68,7 +68,7 @@ impl CongestionWindow {
     pub(crate) fn new(config: &Config) -> Self {
         let max = config.max_in_flight_bytes;
         // Two messages keep an agent busy that acknowledges each of them at once.
-        let min = MIN.max(2 * config.max_payload).min(max);
+        let min = MIN.max(2 * config.max_payload.max(config.larger_payload.unwrap_or(0))).min(max);
         Self {
             is_controlled: config.congestion_control,
             min,

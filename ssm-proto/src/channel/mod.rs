@@ -156,6 +156,35 @@ impl DataChannel {
         now: Instant,
         write: impl FnOnce(&mut BytesMut),
     ) -> Bytes {
+        let frame = self.encode_next(payload_type, capacity, now, write);
+        self.counters.messages_out += 1;
+        self.send.push(frame.clone(), now);
+        frame
+    }
+
+    /// The same with the payload at hand, for a message that is sent only once: a resend has the payload `instead` under the
+    /// same number. The two must mean the same, since either may be what arrives.
+    pub(crate) fn send_replaceable(
+        &mut self,
+        payload_type: PayloadType,
+        payload: &[u8],
+        instead: &[u8],
+        now: Instant,
+    ) -> Bytes {
+        let frame = self.encode_next(payload_type, payload.len(), now, |out| out.extend_from_slice(payload));
+        let replacement = self.encode_next(payload_type, instead.len(), now, |out| out.extend_from_slice(instead));
+        self.counters.messages_out += 1;
+        self.send.push_replaceable(frame.clone(), replacement, now);
+        frame
+    }
+
+    fn encode_next(
+        &mut self,
+        payload_type: PayloadType,
+        capacity: usize,
+        now: Instant,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Bytes {
         let sequence = self.send.next_sequence();
         let head = ClientMessage {
             message_type: self.side.outgoing(),
@@ -168,10 +197,7 @@ impl DataChannel {
             payload_type,
             payload: Bytes::new(),
         };
-        let frame = codec::encode(&head, capacity, write);
-        self.send.push(frame.clone(), now);
-        self.counters.messages_out += 1;
-        frame
+        codec::encode(&head, capacity, write)
     }
 
     /// Encodes a message outside of the sequence space.

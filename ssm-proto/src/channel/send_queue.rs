@@ -33,6 +33,8 @@ struct InFlight {
     transmissions: u32,
     /// Bytes in flight after it was first sent.
     flight: usize,
+    /// What a resend sends in its place.
+    replacement: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ pub(crate) struct SendQueue {
     newest_arrived: Option<Instant>,
     rtt: RttEstimator,
     retransmitted: u64,
+    has_replaced: bool,
 }
 
 impl SendQueue {
@@ -80,6 +83,7 @@ impl SendQueue {
             newest_arrived: None,
             rtt: RttEstimator::new(config),
             retransmitted: 0,
+            has_replaced: false,
         }
     }
 
@@ -106,6 +110,7 @@ impl SendQueue {
             sent_at: now,
             transmissions: 1,
             flight: self.bytes,
+            replacement: None,
         });
         if self.check_at.is_none() {
             self.check_at = Some(match self.resend {
@@ -113,6 +118,19 @@ impl SendQueue {
                 Resend::HeadOnly { tick } => now + tick,
             });
         }
+    }
+
+    /// The same for a message in whose place each resend sends `replacement`.
+    pub(crate) fn push_replaceable(&mut self, frame: Bytes, replacement: Bytes, now: Instant) {
+        self.push(frame, now);
+        if let Some(slot) = self.in_flight.back_mut() {
+            slot.replacement = Some(replacement);
+        }
+    }
+
+    /// Whether a message was replaced.
+    pub(crate) fn has_replaced(&self) -> bool {
+        self.has_replaced
     }
 
     /// Takes one acknowledgement; false if there is nothing to acknowledge (unknown and repeated ones are normal).
@@ -206,11 +224,17 @@ impl SendQueue {
             let Some(slot) = self.slot(sequence) else {
                 continue;
             };
-            let Some(frame) = slot.frame.clone() else {
+            let Some(mut frame) = slot.frame.clone() else {
                 continue;
             };
             slot.sent_at = now;
             slot.transmissions += 1;
+            if let Some(replacement) = slot.replacement.take() {
+                slot.frame = Some(replacement.clone());
+                let replaced = std::mem::replace(&mut frame, replacement);
+                self.bytes -= replaced.len() - frame.len();
+                self.has_replaced = true;
+            }
             self.retransmitted += 1;
             self.resend_budget -= 1;
             if self.resend == Resend::AllUnacknowledged {

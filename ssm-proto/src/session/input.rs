@@ -19,6 +19,7 @@ impl PortSession {
     pub(super) fn handle_acknowledged(&mut self, now: Instant) {
         if let Handshake::Probing { sequence } = self.handshake
             && self.channel.send.is_acknowledged(sequence)
+            && self.payload_is_settled()
         {
             self.establish(now);
         }

@@ -3,6 +3,7 @@
 mod input;
 mod liveness;
 mod output;
+mod payload;
 mod side;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use crate::stats::{Load, Stats};
 use crate::wall_clock::WallClock;
 
 use liveness::Liveness;
+pub use payload::PayloadTrial;
 pub use side::Side;
 
 /// Below this payload most of a message would be wrapping.
@@ -46,6 +48,9 @@ pub struct PortSession {
     handshake: Handshake,
     handshake_started: Option<Instant>,
     mux: Mux,
+    /// Largest payload in use.
+    payload: usize,
+    trial: PayloadTrial,
     /// Client: what wraps the messages of stream data, if anything does.
     repeatable: Option<Repeatable>,
     timers: TimerTable,
@@ -124,6 +129,8 @@ impl PortSession {
             mux: Mux::new(side, &config),
             repeatable: (side == Side::Client && config.repeatable && config.max_payload > MIN_REPEATABLE)
                 .then(Repeatable::default),
+            payload: config.max_payload,
+            trial: PayloadTrial::None,
             timers: TimerTable::default(),
             connected: false,
             open_frame: None,
@@ -411,6 +418,8 @@ impl PortSession {
             reorder_bytes: self.channel.reorder_bytes(),
             unread_bytes: self.mux.unread(),
             streams: self.mux.len(),
+            payload: self.payload,
+            payload_trial: self.trial,
             resumes: self.resumes,
             agent_version: self.agent_version.clone(),
         }

@@ -51,6 +51,7 @@ impl PortSession {
                 self.handshake = Handshake::Probing { sequence: self.channel.send.next_sequence() };
                 Some(self.send_mux_output(now))
             }
+            Handshake::Probing { .. } => self.poll_payload_trial(now),
             _ => None,
         }
     }
@@ -81,7 +82,7 @@ impl PortSession {
         if let Some(pace) = self.config.pace {
             self.timers.set(Timer::Pace, now + pace);
         }
-        let (mux, max) = (&mut self.mux, self.config.max_payload);
+        let (mux, max) = (&mut self.mux, self.payload);
         let (capacity, is_traffic) = (mux.output_hint(max), mux.has_stream_output());
         let frame = match &mut self.repeatable {
             Some(repeatable) if is_traffic => {

@@ -42,6 +42,7 @@ pub struct Link {
     /// Until when the frames before keep a link with a rate busy.
     busy_until: Option<Instant>,
     lost: u64,
+    largest: Option<usize>,
 }
 
 impl Link {
@@ -55,6 +56,7 @@ impl Link {
             last_arrival: None,
             busy_until: None,
             lost: 0,
+            largest: None,
         }
     }
 
@@ -63,9 +65,14 @@ impl Link {
         self.config = config;
     }
 
+    /// Drops frames of more bytes from now on.
+    pub fn drop_above(&mut self, size: Option<usize>) {
+        self.largest = size;
+    }
+
     /// Puts a frame on the way.
     pub fn send(&mut self, frame: WsFrame, now: Instant) {
-        if self.chance(self.config.loss) {
+        if self.largest.is_some_and(|size| frame.len() > size) || self.chance(self.config.loss) {
             self.lost += 1;
             return;
         }

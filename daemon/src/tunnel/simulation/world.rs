@@ -430,7 +430,7 @@ async fn traffic(applications: Applications, mut random: fastrand::Rng) {
         sleep(pick(&mut random, Duration::from_secs(1)..Duration::from_mins(4))).await;
         // One by one, or several at once, as programs with pools of their own do.
         let several = if random.u8(..4) == 0 { random.u8(2..8) } else { 1 };
-        let bulk = random.u8(..3) == 0;
+        let bulk = random.u8(..6) == 0;
         for _ in 0..several {
             if applications.tally(|tally| tally.open) < MOST_CONNECTIONS {
                 let what = if bulk { Use::Bulk(random.u32(4..20)) } else { Use::Questions(random.u32(1..20)) };

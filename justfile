@@ -46,7 +46,7 @@ screenshots *ARGUMENTS:
 
 # What single pieces cost: digest, message, a session without sockets.
 bench-micro *ARGUMENTS:
-    cargo bench --package ssm-proto --features testing --benches -- {{ARGUMENTS}}
+    cargo bench --package ssm-proto --features testing --bench message --bench session -- {{ARGUMENTS}}
 
 # The whole thing on this machine, without AWS.
 demo *ARGUMENTS:

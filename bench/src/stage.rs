@@ -1,6 +1,8 @@
 //! The scene of a row: AWS's side with an agent, a user with tunnels, the official plugin, and what they lead to.
 
 use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tunnels_tests::{NODE, OfficialAgent, OfficialPlugin, SimOptions, TestDaemon, TestSim};
 
@@ -9,6 +11,8 @@ use crate::setting::Setting;
 
 /// The tunnel of a row that needs one.
 const TUNNEL: &str = "bench";
+/// How often sessions are counted while more are expected.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Which agent serves a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +73,19 @@ impl Aws {
     pub(crate) fn plugin(&self, setting: &Setting, remote: SocketAddr) -> Option<OfficialPlugin> {
         let program = setting.plugin.as_ref()?;
         Some(OfficialPlugin::start_at(program, self.sim(), self.node(), remote))
+    }
+
+    /// Sessions whose data channel is open, whoever asked for them.
+    pub(crate) fn open_sessions(&self) -> usize {
+        self.sim().session_states().iter().filter(|state| *state == "connected").count()
+    }
+
+    /// Waits until so many sessions are open, but not longer than `time`: a pool may see no need.
+    pub(crate) fn await_sessions(&self, count: usize, time: Duration) {
+        let started = Instant::now();
+        while self.open_sessions() < count && started.elapsed() < time {
+            sleep(LOOK_EVERY);
+        }
     }
 
     /// One of the gateway's counts of one direction, `up` or `down`, over all sessions.

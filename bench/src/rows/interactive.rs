@@ -21,6 +21,9 @@ const TIME: Duration = Duration::from_millis(600);
 /// Until a transfer runs at its full speed, and a pool has seen so.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
+/// Longer than a pool takes to open a session.
+const GROWTH: Duration = Duration::from_secs(5);
+
 /// What runs beside the round trips.
 const LOADS: [(&str, Option<Direction>, usize); 5] = [
     ("idle", None, 0),
@@ -36,12 +39,17 @@ fn run(setting: &Setting, row: &mut Row) {
     // The other tunnel, and the other plugin, stand beside with a session of their own.
     let mut beside = Clients::start(setting, &stage.aws, remote.address(), "");
     let others = beside.ways();
+    let elsewhere = stage.aws.open_sessions().saturating_sub(1);
     for _ in 0..setting.runs {
         for (load, direction, connections) in LOADS {
             for (way, other) in stage.ways().into_iter().zip(&others) {
                 let bulk = direction.map(|direction| Bulk::start(direction, way.port, connections, &remote));
                 if bulk.is_some() {
                     sleep(UNDER_WAY);
+                }
+                if way.who == TUNNELS && connections > 0 {
+                    // The pool opens a session ahead for whoever comes next.
+                    stage.aws.await_sessions(elsewhere + connections + 1, GROWTH);
                 }
                 for (port, place) in [(way.port, "same"), (other.port, "another")] {
                     // The connection is opened while the transfers run, as a user's next query is.

@@ -19,6 +19,8 @@ const SESSIONS: [usize; 5] = [1, 2, 4, 8, 16];
 /// The goal's.
 const GOAL_SESSIONS: usize = 8;
 const WARM_UP: Duration = Duration::from_millis(500);
+/// Longer than a pool takes to open all of its sessions.
+const GROWTH: Duration = Duration::from_secs(8);
 const TIME: Duration = Duration::from_millis(1500);
 
 fn run(setting: &Setting, row: &mut Row) {
@@ -30,23 +32,24 @@ fn run(setting: &Setting, row: &mut Row) {
     user.start();
     let plugin = aws.plugin(setting, remote.address());
     for _ in 0..setting.runs {
-        let theirs = plugin.as_ref().map(|plugin| rate(plugin.port(), &remote));
+        let theirs =
+            plugin.as_ref().map(|plugin| rate(&Bulk::start(Direction::Download, plugin.port(), CONNECTIONS, &remote)));
         for sessions in SESSIONS {
             let name = tunnel(sessions);
             user.run(&["up", &name, "--wait=60s"]).expect_success();
+            let beside = usize::from(plugin.is_some());
             for pool in ["cold", "warm"] {
-                row.add(&what(sessions, pool), TUNNELS, "MB/s", rate(user.port(&name), &remote));
+                let bulk = Bulk::start(Direction::Download, user.port(&name), CONNECTIONS, &remote);
+                row.add(&what(sessions, pool), TUNNELS, "MB/s", rate(&bulk));
                 if let Some(theirs) = theirs {
                     // It has one session whatever we have: one figure beside all of ours.
                     row.add(&what(sessions, pool), PLUGIN, "MB/s", theirs);
                 }
+                // The first round goes on until the pool has grown as far as it will: that is what warm means.
+                aws.await_sessions(sessions + beside, GROWTH);
             }
-            row.add(
-                &format!("max_sessions = {sessions}: sessions open"),
-                TUNNELS,
-                "",
-                open_sessions(&aws, plugin.is_some()),
-            );
+            let open = aws.open_sessions().saturating_sub(beside);
+            row.add(&format!("max_sessions = {sessions}: sessions open"), TUNNELS, "", open as f64);
             user.run(&["down", &name]).expect_success();
         }
     }
@@ -54,17 +57,9 @@ fn run(setting: &Setting, row: &mut Row) {
     row.at_least("≥ 7.5 × the plugin with max_sessions = 8, warm", "× the plugin", ratio, 7.5);
 }
 
-fn rate(port: u16, remote: &TestRemote) -> f64 {
-    let bulk = Bulk::start(Direction::Download, port, CONNECTIONS, remote);
+fn rate(bulk: &Bulk<'_>) -> f64 {
     sleep(WARM_UP);
     bulk.rate(TIME) / 1e6
-}
-
-/// Sessions that the gateway holds, the plugin's apart.
-fn open_sessions(aws: &Aws, has_plugin: bool) -> f64 {
-    let states = aws.sim().session_states();
-    let connected = states.iter().filter(|state| *state == "connected").count();
-    (connected - usize::from(has_plugin)) as f64
 }
 
 fn tunnel(sessions: usize) -> String {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// The local side of a forwarded connection. Dropping it resets the connection: an application must not
-/// take the end of a session for the end of an answer. Only [`LocalStream::close`] ends it in good order.
+/// take the end of a session, or of this process, for the end of an answer. Only [`LocalStream::close`] ends it in good order.
 #[derive(Debug)]
 pub(super) struct LocalStream {
     socket: Socket,
@@ -29,6 +29,8 @@ impl LocalStream {
     pub(super) fn tcp(stream: TcpStream) -> Self {
         // Fails only on a connection that is gone already, which the first read will tell.
         drop(stream.set_nodelay(true));
+        // From the outset: whoever kills this process leaves its connections to the system, which would end them in order.
+        drop(socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)));
         Self { socket: Socket::Tcp(stream), in_order: false }
     }
 
@@ -76,8 +78,8 @@ impl LocalStream {
 
 impl Drop for LocalStream {
     fn drop(&mut self) {
-        if let (Socket::Tcp(stream), false) = (&self.socket, self.in_order) {
-            drop(socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)));
+        if let (Socket::Tcp(stream), true) = (&self.socket, self.in_order) {
+            drop(socket2::SockRef::from(stream).set_linger(None));
         }
     }
 }

@@ -2,12 +2,13 @@
 //! uses, and brings up what was wanted.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tunnels_tests::{Process, SimOptions, TestDaemon, TestRemote, TestSim, runs_or, wait_until};
+use tunnels_tests::{Process, SimOptions, TestDaemon, TestRemote, TestSim, hold_open, runs_or, wait_until};
 
 const DEADLINE: Duration = Duration::from_mins(2);
 const TUNNELS: [&str; 5] = ["one", "two", "three", "four", "five"];
@@ -93,6 +94,20 @@ fn whenever_the_daemon_is_killed_the_next_start_leaves_nothing_over() {
     let given_up: Vec<Value> = sim.sessions().into_iter().filter(is_given_up).collect();
     assert_eq!(given_up, [] as [Value; 0], "not ended by a daemon");
     assert!(!user.socket().exists());
+}
+
+/// Half an answer must not look like a whole one.
+#[test]
+fn a_connection_through_a_killed_daemon_is_reset() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let mut user = TestDaemon::new(&sim).tunnel("one", remote.address());
+    user.start();
+    user.run(&["up", "--wait"]).expect_success();
+    let mut connection = hold_open(("127.0.0.1", user.port("one")), b"hello").unwrap();
+    kill(user.process());
+    let error = connection.read(&mut [0; 1]).expect_err("an end without an error");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
 }
 
 #[test]

@@ -70,8 +70,8 @@ impl CredentialsStore {
         Arc::clone(known.entry(origin).or_insert_with_key(make))
     }
 
-    /// The files have changed: refusals of before say nothing any more.
-    pub(crate) fn files_changed(&self) {
+    /// A file has changed, or somebody asks: refusals of before say nothing any more.
+    pub(crate) fn may_be_others(&self) {
         self.edition.next();
     }
 

@@ -231,8 +231,8 @@ impl AwsConnector for SdkConnector {
         files::watched()
     }
 
-    fn credential_files_changed(&self) {
-        self.credentials.files_changed();
+    fn credentials_may_be_others(&self) {
+        self.credentials.may_be_others();
     }
 
     fn expiry<'a>(&'a self, profile: Option<&'a str>) -> BoxFuture<'a, Option<Expiry>> {

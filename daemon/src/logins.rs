@@ -36,7 +36,7 @@ impl Logins {
             watcher.changed().await;
             tracing::debug!("AWS's profiles or credentials have changed");
             // First: whoever is told asks at once.
-            self.aws.credential_files_changed();
+            self.aws.credentials_may_be_others();
             self.nudges.send(Nudge::Login);
         }
     }
@@ -67,7 +67,7 @@ mod tests {
             vec![Watched::Folder(self.0.clone())]
         }
 
-        fn credential_files_changed(&self) {
+        fn credentials_may_be_others(&self) {
             self.1.fetch_add(1, Relaxed);
         }
     }

@@ -99,6 +99,8 @@ impl Supervisor {
     /// Wants tunnels up; none named means all with `auto`. A reason is recorded with their sessions.
     pub(crate) fn up(&mut self, select: &[String], reason: Option<&str>) -> Result<Vec<String>, ApiError> {
         let bare = select.is_empty();
+        // Whoever asks means now, whatever AWS has said to others a moment ago.
+        self.around.aws.credentials_may_be_others();
         self.each(select, |handle| !bare || handle.config().auto, |handle| handle.up(reason))
     }
 
@@ -110,6 +112,7 @@ impl Supervisor {
     /// Takes tunnels down and up; none named means all that are wanted up.
     pub(crate) fn restart(&mut self, select: &[String]) -> Result<Vec<String>, ApiError> {
         let bare = select.is_empty();
+        self.around.aws.credentials_may_be_others();
         self.each(select, |handle| !bare || handle.wanted() == TargetState::Up, TunnelHandle::restart)
     }
 

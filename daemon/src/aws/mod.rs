@@ -195,9 +195,9 @@ pub trait AwsConnector: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
-    /// Says that one of these has changed: what could not be had before may be had now. What is good stays, so
-    /// that nobody who has credentials notices.
-    fn credential_files_changed(&self) {}
+    /// Says that credentials may be others now – one of these files has changed, or a user asks for a tunnel: what
+    /// could not be had before may be had. What is good stays, so that nobody who has credentials notices.
+    fn credentials_may_be_others(&self) {}
 
     /// When the credentials of a profile, or of the environment, run out unless the user does something, as far as
     /// that is known. Those that are renewed without anybody's doing have no such time, until their renewal fails.

@@ -142,10 +142,12 @@ impl SendQueue {
         let Some(frame) = slot.frame.take() else {
             return false;
         };
-        // Of two copies an answer that comes sooner than the path allows is to the first. Otherwise nobody can tell.
+        // Of two copies an answer that comes much sooner than the path allows is to the first. Otherwise nobody can tell: the
+        // base is itself a measurement, and who takes a quick answer to the second copy for a late one to the first believes
+        // in a slow path, and waits where it should repeat.
         let is_certain = match slot.transmissions {
             1 => true,
-            2 => now.saturating_duration_since(slot.sent_at) < base,
+            2 => now.saturating_duration_since(slot.sent_at) < base / 2,
             _ => false,
         };
         let (sent_at, flight) = (slot.first_sent_at, slot.flight);

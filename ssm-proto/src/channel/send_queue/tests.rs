@@ -55,6 +55,26 @@ fn an_overtaken_message_does_not_wait_for_the_timeout() {
     assert_eq!(drain(&mut queue, at), [0]);
 }
 
+/// After a loss the second copies are alone on the path, and faster than anything measured on it before.
+#[test]
+fn a_quick_answer_to_a_second_copy_ends_no_repair() {
+    let t = Instant::now();
+    let mut queue = queue(&Config::default(), 1, t);
+    queue.acknowledge(0, t + 50 * MS);
+    for message in 1..=100 {
+        queue.push(Bytes::copy_from_slice(&[message]), t + 50 * MS);
+    }
+    let late = queue.poll_timeout().unwrap();
+    let first = drain(&mut queue, late);
+    assert_eq!(first.len(), BURST);
+    let mut repaired = first.len();
+    for message in first {
+        queue.acknowledge(i64::from(message), late + 48 * MS);
+        repaired += drain(&mut queue, late + 48 * MS).len();
+    }
+    assert_eq!(repaired, BURST + BURST * BURST_GROWTH, "each answer releases more");
+}
+
 /// New data that is acknowledged all the while must not put off for ever what is missing.
 #[test]
 fn a_message_that_is_lost_again_and_again_is_repeated_however_much_arrives_behind_it() {

@@ -55,6 +55,8 @@ pub(crate) struct CongestionWindow {
     base: Option<Base>,
     /// The base is too old: the window is small until a message was sent and acknowledged without a queue.
     is_probing: bool,
+    /// Nothing has queued yet since the websocket was new: the window doubles in each round trip, however long that is.
+    is_starting: bool,
     /// The best window that a measurement of this round gave.
     best: Option<usize>,
     /// The same of the last round that had one: `window` may still be on its way there.
@@ -76,6 +78,7 @@ impl CongestionWindow {
             window: INITIAL.clamp(min, max),
             base: None,
             is_probing: false,
+            is_starting: true,
             best: None,
             supported: max,
             round_end: (0, None),
@@ -99,7 +102,7 @@ impl CongestionWindow {
     /// Another websocket may be another path: nothing measured on the old one counts.
     pub(crate) fn reset(&mut self, next_sequence: i64) {
         self.window = INITIAL.clamp(self.min, self.max);
-        (self.base, self.is_probing, self.best) = (None, false, None);
+        (self.base, self.is_probing, self.is_starting, self.best) = (None, false, true, None);
         (self.supported, self.round_end) = (self.max, (next_sequence, None));
     }
 
@@ -153,7 +156,9 @@ impl CongestionWindow {
         let Some(base) = self.base.filter(|_| flight >= self.window / 2) else {
             return;
         };
-        let supported = scale(flight, base.rtt + wanted_queue(base.rtt), rtt);
+        self.is_starting &= rtt <= base.rtt + wanted_queue(base.rtt) / 2;
+        let supported =
+            if self.is_starting { 2 * flight } else { scale(flight, base.rtt + wanted_queue(base.rtt), rtt) };
         self.best = self.best.max(Some(supported));
     }
 
@@ -206,6 +211,27 @@ mod tests {
         // 600 kB/s: all of the initial window takes 109 ms. Half of the base shall queue.
         window.acknowledge(9, Some(Measurement { flight: INITIAL, rtt: 109 * MS }), 10, t);
         assert!(window.bytes().abs_diff(600 * 75) < 500, "{}", window.bytes());
+    }
+
+    /// The wanted queue alone would let a long path's window grow by a few hundredths in a round trip.
+    #[test]
+    fn a_window_doubles_until_something_queues() {
+        let t = Instant::now();
+        let mut window = CongestionWindow::new(&Config::default());
+        window.acknowledge(0, Some(Measurement { flight: 100, rtt: 1500 * MS }), 1, t);
+        for round in 1..=3 {
+            let (now, sequence) = (t + 1500 * MS * round, i64::from(round));
+            window.acknowledge(
+                sequence,
+                Some(Measurement { flight: window.bytes(), rtt: 1510 * MS }),
+                sequence + 1,
+                now,
+            );
+            assert_eq!(window.bytes(), INITIAL << round);
+        }
+        let flight = window.bytes();
+        window.acknowledge(4, Some(Measurement { flight, rtt: 1800 * MS }), 5, t + 6000 * MS);
+        assert!(window.bytes() < flight, "what takes longer has queued");
     }
 
     #[test]

@@ -148,11 +148,14 @@ const FAULTS: &[Fault] = &[
         },
         None,
     ),
+    // In an account of its own: whoever opens a session next is hit, and lasting tunnels open further ones.
     end(
         "session closed, the next ones closed at once",
         |scene, random| {
-            scene.sim.faults(&json!({ "close_at_open": random.u32(1..3), "close_output": "maintenance" }));
-            closed(scene)
+            let faults = json!({ "close_at_open": random.u32(1..3), "close_output": "maintenance" });
+            scene.strict_sim.faults(&faults);
+            scene.close_strict_sessions();
+            AT_ONCE
         },
         None,
     ),
@@ -223,17 +226,15 @@ fn broken(scene: &Scene, faults: &Value) -> Duration {
 }
 
 fn closed(scene: &Scene) -> Duration {
-    for session in scene.mortal_sessions() {
-        let path = format!("/_sim/sessions/{session}/close");
-        scene.sim.control("POST", &path, Some(&json!({ "output": "closed by the soak" })));
-    }
+    scene.close_mortal_sessions();
     AT_ONCE
 }
 
 /// Ends what a fault has left: refusals that nobody met, calls that would be slow for ever.
 pub(crate) fn clear(scene: &Scene) {
     mended(scene, &["resume_refusals", "throttle", "upgrade_refusals", "resume_delay_ms", "resume_lost"]);
-    mended(scene, &["start_refusals", "start_delay_ms", "start_lost", "close_at_open", "absent_agents"]);
+    scene.strict_sim.faults(&json!({ "close_at_open": null }));
+    mended(scene, &["start_refusals", "start_delay_ms", "start_lost", "absent_agents"]);
 }
 
 fn mended(scene: &Scene, keys: &[&str]) {

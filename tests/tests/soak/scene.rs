@@ -135,7 +135,7 @@ impl Scene {
 
     /// Sessions that AWS still has, in both accounts.
     pub(crate) fn open_sessions(&self) -> usize {
-        [&self.sim, &self.strict_sim].into_iter().map(open_sessions).sum()
+        [&self.sim, &self.strict_sim].into_iter().map(|sim| open_sessions(sim).len()).sum()
     }
 
     /// How many sessions the strict account has seen.
@@ -150,11 +150,23 @@ impl Scene {
         self.sim.control("POST", "/_sim/cut", Some(&json!({ "side": side, "how": how, "for_s": seconds })));
     }
 
-    /// The ids of the mortal tunnels' open sessions.
+    /// The ids of the mortal tunnels' open sessions in the first account.
     pub(crate) fn mortal_sessions(&self) -> Vec<String> {
-        let is_theirs = |session: &&Value| session["port"] == self.mortal_port && session["state"] != "terminated";
-        let id = |session: &Value| session["id"].as_str().expect("an id").to_owned();
-        self.sim.sessions().iter().filter(is_theirs).map(id).collect()
+        let mut sessions = open_sessions(&self.sim);
+        sessions.retain(|session| session["port"] == self.mortal_port);
+        sessions.iter().map(id).collect()
+    }
+
+    pub(crate) fn close_mortal_sessions(&self) {
+        for session in self.mortal_sessions() {
+            close(&self.sim, &session);
+        }
+    }
+
+    pub(crate) fn close_strict_sessions(&self) {
+        for session in open_sessions(&self.strict_sim) {
+            close(&self.strict_sim, &id(&session));
+        }
     }
 
     pub(crate) fn signal_daemon(&self, signal: &str) {
@@ -169,6 +181,15 @@ impl Scene {
     }
 }
 
-fn open_sessions(sim: &TestSim) -> usize {
-    sim.session_states().iter().filter(|state| *state != "terminated").count()
+fn open_sessions(sim: &TestSim) -> Vec<Value> {
+    sim.sessions().into_iter().filter(|session| session["state"] != "terminated").collect()
+}
+
+fn id(session: &Value) -> String {
+    session["id"].as_str().expect("an id").to_owned()
+}
+
+fn close(sim: &TestSim, session: &str) {
+    let path = format!("/_sim/sessions/{session}/close");
+    sim.control("POST", &path, Some(&json!({ "output": "closed by the soak" })));
 }

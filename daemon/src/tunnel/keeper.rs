@@ -14,8 +14,8 @@ use crate::clock;
 use crate::tunnel::cause::Retry;
 use futures_util::future::BoxFuture;
 use ssm_session::SessionStatus;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -40,33 +40,48 @@ impl Kept {
 #[derive(Debug)]
 pub(super) struct Counted {
     of: Arc<Kept>,
-    counts: AtomicBool,
-    is_frozen: AtomicBool,
+    /// Behind a lock: keeper and task may change it at the same moment, and a count that is wrong once stays wrong.
+    share: Mutex<Share>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Carries,
+    Frozen,
+    /// For good.
+    Gone,
 }
 
 impl Counted {
     pub(super) fn new(of: Arc<Kept>) -> Arc<Self> {
         of.all.fetch_add(1, Relaxed);
-        Arc::new(Self { of, counts: AtomicBool::new(true), is_frozen: AtomicBool::new(false) })
+        Arc::new(Self { of, share: Mutex::new(Share::Carries) })
     }
 
     /// The session is not counted here any more.
     pub(super) fn leave(&self) {
-        self.set_frozen(false);
-        if self.counts.swap(false, Relaxed) {
-            self.of.all.fetch_sub(1, Relaxed);
-        }
+        self.change(Share::Gone);
     }
 
     /// Says whether that is news.
     fn set_frozen(&self, frozen: bool) -> bool {
-        if !self.counts.load(Relaxed) || self.is_frozen.swap(frozen, Relaxed) == frozen {
+        self.change(if frozen { Share::Frozen } else { Share::Carries })
+    }
+
+    fn change(&self, to: Share) -> bool {
+        let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = *share;
+        if from == Share::Gone || from == to {
             return false;
         }
-        if frozen {
-            self.of.frozen.fetch_add(1, Relaxed);
-        } else {
+        *share = to;
+        if from == Share::Frozen {
             self.of.frozen.fetch_sub(1, Relaxed);
+        }
+        match to {
+            Share::Carries => {}
+            Share::Frozen => drop(self.of.frozen.fetch_add(1, Relaxed)),
+            Share::Gone => drop(self.of.all.fetch_sub(1, Relaxed)),
         }
         true
     }

@@ -101,6 +101,20 @@ async fn connections_that_carry_nothing_share_one_session() {
     assert_eq!(world.seats()[0].1, 20);
 }
 
+/// Waits until a cause in the tunnel's history has these words.
+async fn history_tells(world: &World, words: &str) {
+    let is_told = || {
+        let history = world.daemon.history(NAME).unwrap();
+        history.changes.iter().any(|change| change.cause.text.contains(words))
+    };
+    let told = async {
+        while !is_told() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("the history does not tell of: {words}"));
+}
+
 #[tokio::test]
 async fn a_session_that_ends_costs_its_own_connections_and_nothing_else() {
     for place in [0, 1, 2] {
@@ -120,19 +134,7 @@ async fn a_session_that_ends_costs_its_own_connections_and_nothing_else() {
             each.finish().await;
         }
         assert_eq!(world.status().state, TunnelState::Ready, "whichever it was");
-        let told = async {
-            while !world
-                .daemon
-                .history(NAME)
-                .unwrap()
-                .changes
-                .iter()
-                .any(|change| change.cause.text.contains("maintenance"))
-            {
-                sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(PATIENCE, told).await.expect("the history tells of it");
+        history_tells(&world, "maintenance").await;
     }
 }
 
@@ -165,19 +167,7 @@ async fn a_pool_that_cannot_grow_is_no_trouble_of_the_tunnel_s() {
     let world = World::ready("max_sessions = 4").await;
     world.sim.set_faults(&serde_json::json!({ "throttle": true })).unwrap();
     let bulk = Bulk::start(&world).await;
-    let told = async {
-        while !world
-            .daemon
-            .history(NAME)
-            .unwrap()
-            .changes
-            .iter()
-            .any(|change| change.cause.text.contains("no further session"))
-        {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, told).await.expect("the history says why");
+    history_tells(&world, "no further session").await;
     let status = world.status();
     assert_eq!((status.state, status.cause, status.sessions), (TunnelState::Ready, None, 1));
     echoes(&mut world.connect().await, b"new").await;

@@ -149,7 +149,8 @@ impl TunnelTask {
         let_go.cancel();
         counted.leave();
         self.probing += 1;
-        tracing::info!(session = %live.id, "session takes the first one's place");
+        // Not for people: a websocket that flaps makes one of each loss, and the tunnel is as ready as it was.
+        tracing::debug!(session = %live.id, "session takes the first one's place");
         let since = live.since;
         let old_gauge = std::mem::replace(&mut self.gauge, gauge);
         if let Some(old) = self.adopt(live) {

@@ -19,6 +19,7 @@ pub mod open;
 mod recv_queue;
 mod rtt;
 mod send_queue;
+mod tail_probe;
 pub(crate) mod timer;
 
 use recv_queue::{Receipt, RecvQueue};

@@ -6,6 +6,9 @@ use crate::config::Config;
 
 /// Clock granularity of the official formula.
 const GRANULARITY: Duration = Duration::from_millis(10);
+/// How much later than two round trips an answer is at least before the last message is sent again: what a busy machine takes
+/// to have both ends look.
+const TAIL_MARGIN: Duration = Duration::from_millis(20);
 /// The back-off doubles this often at most; `max_rto` binds long before.
 const MAX_BACKOFF: u32 = 10;
 
@@ -67,6 +70,11 @@ impl RttEstimator {
     pub(crate) fn timeout(&self) -> Duration {
         let base = self.smoothed.map_or(self.initial, |smoothed| smoothed + (self.variation * 4).max(self.margin));
         (base * 2u32.pow(self.backoff)).min(self.max)
+    }
+
+    /// How long to wait for any acknowledgement at all before the last message is sent again; `None` before the first sample.
+    pub(crate) fn tail(&self) -> Option<Duration> {
+        self.smoothed.map(|smoothed| smoothed * 2 + (self.variation * 4).max(TAIL_MARGIN))
     }
 
     /// How long an acknowledgement takes at most on a path that behaves: for messages that were overtaken.

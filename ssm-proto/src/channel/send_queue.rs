@@ -2,7 +2,8 @@
 //!
 //! Acknowledgements are per message, never cumulative, so each message has its own timeout. A message that was overtaken,
 //! that is, one sent later was acknowledged already, is due as soon as its own acknowledgement is later than the path ever
-//! makes it: over an ordered transport that means a loss, and waiting for the full timeout would only cost time.
+//! makes it: over an ordered transport that means a loss, and waiting for the full timeout would only cost time. Nothing
+//! overtakes the last ones, so a [`TailProbe`] asks for them.
 //!
 //! A timeout without such evidence may as well be a path that stands still: then a few are sent again, and every
 //! acknowledgement that comes releases two more, so that a stall of some seconds does not put the whole window on the path
@@ -15,6 +16,7 @@ use bytes::Bytes;
 
 use super::congestion::{CongestionWindow, Measurement};
 use super::rtt::RttEstimator;
+use super::tail_probe::TailProbe;
 use crate::config::{Config, Resend};
 
 /// How many messages a timeout sends again before the next acknowledgement.
@@ -58,9 +60,10 @@ pub(crate) struct SendQueue {
     check_at: Option<Instant>,
     /// When an acknowledgement last freed something: as long as they come, what was sent behind is late but not lost.
     progress_at: Option<Instant>,
-    /// Latest transmission known to have arrived.
-    newest_arrived: Option<Instant>,
+    /// Latest transmission known to have arrived. What was sent in the same moment went in the order of its numbers.
+    newest_arrived: Option<(Instant, i64)>,
     rtt: RttEstimator,
+    tail: TailProbe,
     retransmitted: u64,
     has_replaced: bool,
 }
@@ -82,6 +85,7 @@ impl SendQueue {
             progress_at: None,
             newest_arrived: None,
             rtt: RttEstimator::new(config),
+            tail: TailProbe::new(config.resend == Resend::AllUnacknowledged),
             retransmitted: 0,
             has_replaced: false,
         }
@@ -118,6 +122,7 @@ impl SendQueue {
                 Resend::HeadOnly { tick } => now + tick,
             });
         }
+        self.tail.handle_sent(self.rtt.tail(), now);
     }
 
     /// The same for a message in whose place each resend sends `replacement`.
@@ -157,11 +162,13 @@ impl SendQueue {
         self.resend_budget = self.resend_budget.saturating_add(BURST_GROWTH);
         // The official agent samples resent messages too, but its queue is not ours to be true to in that.
         let measurement = is_certain.then(|| Measurement { flight, rtt: now.saturating_duration_since(sent_at) });
+        // Whichever copy it was, it was not sent before the first.
+        self.newest_arrived = self.newest_arrived.max(Some((sent_at, sequence)));
         if let Some(Measurement { rtt, .. }) = measurement {
             self.rtt.sample(rtt);
-            self.newest_arrived = self.newest_arrived.max(Some(sent_at));
             self.end_doubt(now);
         }
+        self.tail.handle_progress(self.messages > 0, self.rtt.tail(), now);
         self.window.acknowledge(sequence, measurement, self.next_sequence(), now);
         while self.in_flight.front().is_some_and(|slot| slot.frame.is_none()) {
             self.in_flight.pop_front();
@@ -171,7 +178,7 @@ impl SendQueue {
             None => self.check_at = None,
             Some(_) if self.resend != Resend::AllUnacknowledged => {}
             Some(head) => {
-                let deadline = self.deadline(head);
+                let deadline = self.deadline(self.base, head);
                 self.check_at = self.check_at.min(Some(deadline));
             }
         }
@@ -186,6 +193,7 @@ impl SendQueue {
     /// After a reconnect: everything unacknowledged is due, in order (§7.5). A head-only sender keeps to its ticks.
     pub(crate) fn handle_reconnect(&mut self, now: Instant) {
         self.rtt.reset_backoff();
+        self.tail.reset();
         self.newest_arrived = None;
         self.resend_budget = usize::MAX;
         self.in_doubt = false;
@@ -200,6 +208,9 @@ impl SendQueue {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.tail.take_due(now) {
+            self.probe_tail();
+        }
         if self.check_at.is_none_or(|at| now < at) {
             return;
         }
@@ -249,7 +260,7 @@ impl SendQueue {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.check_at
+        [self.check_at, self.tail.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Payload and header bytes sent and not acknowledged.
@@ -288,25 +299,43 @@ impl SendQueue {
         }
     }
 
+    fn probe_tail(&mut self) {
+        let newest = self.in_flight.iter().rposition(|slot| slot.frame.is_some());
+        // What has a replacement is itself a question, and has its own time to be answered.
+        if let Some(newest) =
+            newest.filter(|&newest| self.due.is_empty() && self.in_flight[newest].replacement.is_none())
+        {
+            self.due.push_back(self.base + i64::try_from(newest).expect("bounded by max_in_flight_messages"));
+            self.resend_budget = self.resend_budget.max(1);
+        }
+    }
+
     fn find_due(&mut self, now: Instant) {
         if !self.due.is_empty() && self.resend_budget > 0 {
             // Released, but the transport has not taken it yet: another look would only begin anew.
             self.check_at = Some(now + self.rtt.timeout());
             return;
         }
-        let timed_out = self.unacknowledged().any(|(_, slot)| !self.is_overtaken(slot) && self.deadline(slot) <= now);
+        let timed_out = self
+            .unacknowledged()
+            .any(|(number, slot)| !self.is_overtaken(number, slot) && self.deadline(number, slot) <= now);
         // When one has timed out those sent behind it are in doubt as well; the budget says how many go at once. Waiting
         // for each one's own timeout would repair a lost tail at one message per doubled timeout.
-        let is_due = |slot: &InFlight| self.deadline(slot) <= now || (timed_out && slot.transmissions == 1);
-        let due: VecDeque<_> =
-            self.unacknowledged().filter(|(_, slot)| is_due(slot)).map(|(number, _)| number).collect();
-        let waiting =
-            self.unacknowledged().filter(|(_, slot)| !is_due(slot)).map(|(_, slot)| self.deadline(slot)).min();
+        let (mut due, mut waiting) = (VecDeque::new(), None);
+        for (number, slot) in self.unacknowledged() {
+            let deadline = self.deadline(number, slot);
+            if deadline <= now || (timed_out && slot.transmissions == 1) {
+                due.push_back(number);
+            } else {
+                waiting = [waiting, Some(deadline)].into_iter().flatten().min();
+            }
+        }
         self.due = due;
         self.resend_budget = if timed_out { BURST } else { usize::MAX };
         self.in_doubt = timed_out;
         if timed_out {
             self.rtt.back_off();
+            self.tail.give_way();
         }
         let again = (!self.due.is_empty()).then(|| now + self.rtt.timeout());
         // The deadlines of before a back-off are void.
@@ -317,21 +346,22 @@ impl SendQueue {
         (self.base..).zip(&self.in_flight).filter(|(_, slot)| slot.frame.is_some())
     }
 
-    fn deadline(&self, slot: &InFlight) -> Instant {
+    fn deadline(&self, number: i64, slot: &InFlight) -> Instant {
+        let is_overtaken = self.is_overtaken(number, slot);
         let from = match self.progress_at {
             // What comes is of messages behind it: that puts nothing off.
-            _ if self.is_overtaken(slot) => slot.sent_at,
+            _ if is_overtaken => slot.sent_at,
             Some(at) => at.max(slot.sent_at),
             None => slot.sent_at,
         };
         // A message that was sent again may have arrived, and its acknowledgements be lost: it is not hurried.
-        let is_lost = self.is_overtaken(slot) && slot.transmissions == 1;
+        let is_lost = is_overtaken && slot.transmissions == 1;
         from + if is_lost { self.rtt.expected() } else { self.rtt.timeout() }
     }
 
     /// A message that was first sent after its last copy has arrived.
-    fn is_overtaken(&self, slot: &InFlight) -> bool {
-        self.newest_arrived.is_some_and(|newest| slot.sent_at < newest)
+    fn is_overtaken(&self, number: i64, slot: &InFlight) -> bool {
+        self.newest_arrived.is_some_and(|newest| (slot.sent_at, number) < newest)
     }
 
     fn get(&self, sequence: i64) -> Option<&InFlight> {

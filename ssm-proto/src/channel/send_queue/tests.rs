@@ -55,6 +55,37 @@ fn an_overtaken_message_does_not_wait_for_the_timeout() {
     assert_eq!(drain(&mut queue, at), [0]);
 }
 
+/// Nothing overtakes the last messages; a timeout would be 200 ms and more.
+#[test]
+fn a_lost_tail_is_asked_for_soon_and_only_once() {
+    let t = Instant::now();
+    let mut queue = queue(&Config::default(), 1, t);
+    queue.acknowledge(0, t + 2 * MS);
+    let lost_at = t + 3 * MS;
+    for message in 1..=40 {
+        queue.push(Bytes::copy_from_slice(&[message]), lost_at);
+    }
+    let asked_at = queue.poll_timeout().unwrap();
+    assert!(asked_at < lost_at + 40 * MS, "{:?}", asked_at - lost_at);
+    assert_eq!(drain(&mut queue, asked_at), [40], "the newest");
+    queue.push(Bytes::from_static(&[41]), asked_at + MS);
+    let again = queue.poll_timeout().unwrap();
+    assert!(again > lost_at + 200 * MS, "no second question before the timeout: {:?}", again - lost_at);
+    queue.acknowledge(40, asked_at + 2 * MS);
+    assert_eq!(drain(&mut queue, asked_at + 10 * MS), (1..40).collect::<Vec<_>>(), "the answer overtakes all others");
+}
+
+/// It would be answered by its replacement, and a trial end before it was one.
+#[test]
+fn what_can_be_replaced_is_not_asked_for_early() {
+    let t = Instant::now();
+    let mut queue = queue(&Config::default(), 1, t);
+    queue.acknowledge(0, t + 2 * MS);
+    queue.push_replaceable(Bytes::from_static(&[1]), Bytes::from_static(&[2]), t + 3 * MS);
+    assert_eq!(drain(&mut queue, t + 100 * MS), [0; 0]);
+    assert_eq!(drain(&mut queue, t + 300 * MS), [2]);
+}
+
 /// After a loss the second copies are alone on the path, and faster than anything measured on it before.
 #[test]
 fn a_quick_answer_to_a_second_copy_ends_no_repair() {
@@ -64,6 +95,8 @@ fn a_quick_answer_to_a_second_copy_ends_no_repair() {
     for message in 1..=100 {
         queue.push(Bytes::copy_from_slice(&[message]), t + 50 * MS);
     }
+    let asked_at = queue.poll_timeout().unwrap();
+    assert_eq!(drain(&mut queue, asked_at), [100], "lost as well");
     let late = queue.poll_timeout().unwrap();
     let first = drain(&mut queue, late);
     assert_eq!(first.len(), BURST);

@@ -9,7 +9,7 @@
 //!
 //! `model` is everything on the screen; `update` (pure) is the only one that writes it, `view` (pure) the only one
 //! that draws it. `keys` is the one table of keys. `run` is the loop: it joins what happens and does what is wanted;
-//! `terminal` owns the terminal's modes, `perform` asks the daemon.
+//! `terminal` owns the terminal's modes, `perform` asks the daemon, `tmux` has a clipboard of its own.
 
 mod effect;
 #[cfg(test)]
@@ -22,6 +22,7 @@ mod rows;
 mod run;
 mod terminal;
 mod theme;
+mod tmux;
 mod update;
 mod view;
 

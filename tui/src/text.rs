@@ -92,6 +92,25 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks anywhere, so that no line takes more than `columns` (at least 2: a wide character needs as many): for what is to
+/// be read whole, and not to be pasted.
+pub(crate) fn fold(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while width(rest) > columns.max(2) {
+        let line = fold_first(rest, columns.max(2));
+        lines.push(line.to_owned());
+        rest = &rest[line.len()..];
+    }
+    lines.push(rest.to_owned());
+    lines
+}
+
+/// As much of the text as a line of so many columns takes.
+pub(crate) fn fold_first(text: &str, columns: usize) -> &str {
+    if width(text) <= columns { text } else { head(text, columns) }
+}
+
 /// A line in as many as it needs; what is indented is a command, and its lines end as a shell wants it that goes on.
 pub(crate) fn wrap_pasted(line: &str, columns: usize) -> Vec<String> {
     const INDENT: &str = "  ";
@@ -150,6 +169,14 @@ mod tests {
         assert_eq!(wrap("a https://example.com/long b", 10), ["a", "https://example.com/long", "b"]);
         assert_eq!(wrap("as it is", usize::MAX), ["as it is"]);
         assert_eq!(wrap("", 10), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_read_whole_breaks_anywhere() {
+        assert_eq!(fold("/etc/tunnels.toml:3", 8), ["/etc/tun", "nels.tom", "l:3"]);
+        assert_eq!(fold("注文データ", 5), ["注文", "デー", "タ"]);
+        assert_eq!(fold("abc", 0), ["ab", "c"], "at least something a line");
+        assert_eq!(fold("", 8), [""]);
     }
 
     #[test]

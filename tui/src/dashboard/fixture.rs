@@ -152,9 +152,11 @@ pub(super) fn thousand() -> Vec<TunnelStatus> {
     (0..1000).map(number).collect()
 }
 
-/// Takes a message now.
+/// Takes a message now, and settles as before the next frame.
 pub(super) fn tell(model: &mut Model, message: Message) -> Vec<Effect> {
-    update(model, message, now())
+    let effects = update(model, message, now());
+    model.settle();
+    effects
 }
 
 /// Presses keys, named as in the table: `u`, `enter`, `^C`.

@@ -2,7 +2,7 @@
 //!
 //! `view` draws into these areas, `update` scrolls and takes clicks by them: both mean the same.
 
-use super::model::Model;
+use super::model::{Link, Model};
 use crate::text;
 use ratatui::layout::Rect;
 
@@ -15,6 +15,10 @@ pub(super) struct Size {
 
 /// Lines of the list that the guide must leave.
 const LEAST_ROWS: u16 = 6;
+
+/// A page that is wider is as good with a margin of at least so much.
+const WIDE_PAGE: u16 = 120;
+const LEAST_MARGIN: u16 = 8;
 
 /// The areas of the list, from top to bottom; some have no height where there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +79,8 @@ impl Model {
         let headings = rest.take(u16::from(height >= 12));
         let footer = rest.take_bottom(1);
         let strip = match height {
-            20.. => 4,
+            30.. => 5,
+            20..30 => 4,
             12..20 => 3,
             6..12 => 1,
             _ => 0,
@@ -99,7 +104,9 @@ impl Model {
 
     pub(super) fn detail_areas(&self) -> DetailAreas {
         let mut rest = self.screen();
-        let header = rest.take(if self.size.height >= 14 { self.header_height() } else { 0 });
+        // Where there is no room for it, it is there when it has to say that no daemon is heard.
+        let is_lost = matches!(self.link, Link::Lost { .. });
+        let header = rest.take(if self.size.height >= 14 { self.header_height() } else { u16::from(is_lost) });
         let title = rest.take(1);
         let tabs = rest.take(1);
         let footer = rest.take_bottom(1);
@@ -121,14 +128,16 @@ impl Model {
         if free.height > 0 { free } else { footer }
     }
 
-    /// The area of a page that lies over everything: help, a report.
+    /// The area of a page that lies over everything but the keys: help, a report.
     pub(super) fn page(&self) -> Rect {
-        let margin = u16::from(self.size.width >= 60 && self.size.height >= 16);
+        // Beside it there is either enough of what is below to be recognised, or nothing.
+        let margin = if self.size.width >= 2 * LEAST_MARGIN + WIDE_PAGE { LEAST_MARGIN } else { 0 };
+        let top = if self.size.height >= 14 { self.header_height() } else { 0 };
         Rect {
-            x: margin * 2,
-            y: margin,
-            width: self.size.width.saturating_sub(margin * 4),
-            height: self.size.height.saturating_sub(margin * 2),
+            x: margin,
+            y: top,
+            width: self.size.width.saturating_sub(2 * margin),
+            height: self.size.height.saturating_sub(top + 1),
         }
     }
 

@@ -7,7 +7,8 @@ use super::rows::{self, Row, Wanted};
 use super::theme::Theme;
 use crate::model::Model as Tunnels;
 use jiff::tz::TimeZone;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::time::Duration;
 use tunnels_api::{
     Connections, DaemonVersion, History, Logs, Sessions, Settings, Span, Timestamp, Traffic, TunnelStatus,
 };
@@ -66,6 +67,8 @@ pub(super) struct List {
     at: usize,
     /// The first row on the screen.
     pub(super) offset: usize,
+    /// Tunnels have changed since the rows were made.
+    pub(super) is_stale: bool,
     pub(super) marked: BTreeSet<String>,
 }
 
@@ -187,6 +190,15 @@ impl Model {
         self.tunnels.tunnels().iter().find(|tunnel| tunnel.name == name)
     }
 
+    /// In how long credentials run out next: nobody tells when their time is over, and it shows.
+    pub(super) fn next_expiry(&self, now: Timestamp) -> Option<Duration> {
+        let left = |tunnel: &TunnelStatus| {
+            let left = tunnel.credentials_expire?.duration_since(now);
+            Duration::try_from(left).ok().filter(|left| !left.is_zero())
+        };
+        self.tunnels.tunnels().iter().filter_map(left).min()
+    }
+
     /// What is selected in the list, or looked at.
     pub(super) fn current(&self) -> Option<&TunnelStatus> {
         let name = match &self.detail {
@@ -225,14 +237,24 @@ impl Model {
         self.arrange();
     }
 
+    /// Makes the rows anew where tunnels have changed: once before somebody looks, however many have.
+    pub(super) fn settle(&mut self) {
+        if self.list.is_stale {
+            self.arrange();
+        }
+    }
+
     /// Makes the rows anew, after tunnels or wishes have changed. The selection stays with its tunnel; where that is
     /// gone it goes to what now stands in its place.
     pub(super) fn arrange(&mut self) {
+        self.list.is_stale = false;
         self.list.rows = rows::of(self.tunnels.tunnels(), &self.list.wanted);
         let tunnels = self.tunnels.tunnels();
-        let names: BTreeSet<&str> = tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
-        self.list.marked.retain(|name| names.contains(name.as_str()));
-        self.recent.retain(|name, _| names.contains(name.as_str()));
+        if !self.list.marked.is_empty() || self.recent.len() > tunnels.len() {
+            let names: HashSet<&str> = tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
+            self.list.marked.retain(|name| names.contains(name.as_str()));
+            self.recent.retain(|name, _| names.contains(name.as_str()));
+        }
         let is_selected = |row: &Row| match row {
             Row::Tunnel(at) => Some(&tunnels[*at].name) == self.list.selected.as_ref(),
             Row::Heading { .. } => false,

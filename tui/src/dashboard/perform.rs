@@ -5,6 +5,7 @@
 use super::effect::{Command, Effect, Look, Message, Program, Verb};
 use super::model::Tab;
 use super::run::StartDaemon;
+use super::tmux;
 use std::ffi::OsString;
 use std::io::Write as _;
 use tokio::sync::mpsc;
@@ -20,12 +21,14 @@ pub(super) struct Performer {
     client: Client,
     answers: mpsc::Sender<Message>,
     start: Option<StartDaemon>,
+    is_in_tmux: bool,
     asked: JoinSet<()>,
 }
 
 impl Performer {
     pub(super) fn new(client: Client, answers: mpsc::Sender<Message>, start: Option<StartDaemon>) -> Self {
-        Self { client, answers, start, asked: JoinSet::new() }
+        let is_in_tmux = tmux::is_around(|name| std::env::var(name).ok());
+        Self { client, answers, start, is_in_tmux, asked: JoinSet::new() }
     }
 
     /// Asks the daemon. What concerns the terminal is `run`'s.
@@ -51,6 +54,10 @@ impl Performer {
                 if let Some(StartDaemon(start)) = self.start.clone() {
                     self.ask(async move { Message::Started(start().await) });
                 }
+            }
+            // The terminal itself is asked elsewhere.
+            Effect::Copy(text) if self.is_in_tmux => {
+                self.asked.spawn(tmux::copy(text));
             }
             Effect::Quit | Effect::Redraw | Effect::Copy(_) | Effect::Run(_) => {}
         }

@@ -5,6 +5,7 @@
 use crate::list;
 use crate::text;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use tunnels_api::TunnelStatus;
 
 /// What stands together.
@@ -37,14 +38,22 @@ impl Grouping {
         }
     }
 
-    fn title(self, tunnel: &TunnelStatus) -> String {
+    /// What tunnels that stand together have in common; none of those without.
+    fn key(self, tunnel: &TunnelStatus) -> Option<&str> {
         match self {
-            Self::Group => {
-                tunnel.groups.first().map_or("no group".to_owned(), |group| format!("@{}", text::clean(group)))
-            }
-            Self::Profile => tunnel.profile.as_ref().map_or("no profile".to_owned(), |profile| text::clean(profile)),
-            Self::State => tunnel.state.to_string(),
-            Self::Flat => String::new(),
+            Self::Group => tunnel.groups.first().map(String::as_str),
+            Self::Profile => tunnel.profile.as_deref(),
+            Self::State => Some(tunnel.state.as_str()),
+            Self::Flat => None,
+        }
+    }
+
+    fn title(self, key: Option<&str>) -> String {
+        match (self, key) {
+            (Self::Group, Some(group)) => format!("@{}", text::clean(group)),
+            (Self::Group, None) => "no group".to_owned(),
+            (Self::Profile, None) => "no profile".to_owned(),
+            (_, key) => text::clean(key.unwrap_or_default()),
         }
     }
 }
@@ -118,13 +127,16 @@ pub(super) enum Row {
 /// The rows for these tunnels.
 pub(super) fn of(tunnels: &[TunnelStatus], wanted: &Wanted) -> Vec<Row> {
     let words: Vec<String> = wanted.filter.split_whitespace().map(str::to_lowercase).collect();
-    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    // In the order of their first tunnels; a thousand tunnels may have as many groups.
+    let mut groups: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
+    let mut places: HashMap<Option<&str>, usize> = HashMap::new();
     for (at, tunnel) in tunnels.iter().enumerate().filter(|(_, tunnel)| fits(tunnel, &words)) {
-        let title = wanted.grouping.title(tunnel);
-        match groups.iter_mut().find(|(known, _)| *known == title) {
-            Some((_, members)) => members.push(at),
-            None => groups.push((title, vec![at])),
-        }
+        let key = wanted.grouping.key(tunnel);
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push((key, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(at);
     }
     if wanted.grouping == Grouping::State {
         groups.sort_by_key(|(_, members)| members.first().map(|&at| list::need(tunnels[at].state)));
@@ -132,14 +144,14 @@ pub(super) fn of(tunnels: &[TunnelStatus], wanted: &Wanted) -> Vec<Row> {
     // One heading over all would say nothing, unless it is the state of all.
     let is_headed = groups.len() > 1 || wanted.grouping == Grouping::State;
     let mut rows = Vec::new();
-    for (title, mut members) in groups {
+    for (key, mut members) in groups {
         // A stable sort: what is equal stays as configured.
         members.sort_by(|&a, &b| wanted.sort.compare(&tunnels[a], &tunnels[b]));
         if wanted.reversed {
             members.reverse();
         }
         if is_headed {
-            rows.push(Row::Heading { title, members: members.clone() });
+            rows.push(Row::Heading { title: wanted.grouping.title(key), members: members.clone() });
         }
         rows.extend(members.into_iter().map(Row::Tunnel));
     }

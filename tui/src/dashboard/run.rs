@@ -123,9 +123,12 @@ impl Dashboard {
                 ended = or_never(self.running.as_mut()) => self.take_terminal(ended)?,
                 _ = ticks.tick() => Message::Tick,
                 () = tokio::time::sleep_until(due.unwrap_or(drawn)), if due.is_some() && has_terminal => {
-                    (due, drawn) = (None, Instant::now());
+                    drawn = Instant::now();
+                    self.model.settle();
                     let (model, now) = (&self.model, Timestamp::now());
                     self.screen.draw(|frame| view(model, frame, now))?;
+                    // What lies behind the next tick is seen then.
+                    due = model.next_expiry(now).filter(|left| *left < TICK).map(|left| drawn + left);
                     continue;
                 }
                 // Ctrl-C is meant for whoever has the terminal.
@@ -142,14 +145,19 @@ impl Dashboard {
                 }
                 self.perform(effect)?;
             }
-            due = due.or(Some(drawn + FRAME));
+            let frame = drawn + FRAME;
+            due = Some(due.map_or(frame, |due| due.min(frame)));
         }
     }
 
     fn perform(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
             Effect::Redraw => self.screen.forget(),
-            Effect::Copy(text) => self.screen.copy(&text),
+            Effect::Copy(text) => {
+                self.screen.copy(&text)?;
+                self.performer.perform(Effect::Copy(text));
+                Ok(())
+            }
             Effect::Run(program) => {
                 // First, so that nobody reads its keys.
                 self.input = None;

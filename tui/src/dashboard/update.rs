@@ -13,15 +13,19 @@ use super::model::{Link, Model, Over, SPARK, Tab};
 use crate::conn::News;
 use crate::text;
 use jiff::SignedDuration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use tunnels_api::{ApiError, ClientError, DaemonEvent, ErrorCode, Reloaded, Timestamp, Tunnels};
 
 /// So long a line about what was done stays, and one about what went wrong.
 const NOTICE: SignedDuration = SignedDuration::from_secs(5);
 const TROUBLE: SignedDuration = SignedDuration::from_secs(12);
 
-/// Takes a message.
+/// Takes a message. What tunnels do only marks the rows as old, since a thousand may do something at once: call
+/// [`Model::settle`] before the model is drawn.
 pub(super) fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Effect> {
+    if matches!(message, Message::Key(_) | Message::Mouse(_) | Message::Paste(_) | Message::Resized(_)) {
+        model.settle();
+    }
     match message {
         Message::Key(event) => return input::key(model, &event, now),
         Message::Mouse(event) => return input::mouse(model, event, now),
@@ -121,28 +125,30 @@ fn heard(model: &mut Model, news: News, now: Timestamp) -> Vec<Effect> {
         detail.seen.settings = None;
     }
     model.tunnels.apply(event);
-    settle(model);
+    changed(model);
     effects.extend(look(model));
     effects
 }
 
 fn measured(model: &mut Model, figures: Tunnels) {
     for tunnel in &figures.tunnels {
-        let recent = model.recent.entry(tunnel.name.clone()).or_default();
+        if !model.recent.contains_key(&tunnel.name) {
+            model.recent.insert(tunnel.name.clone(), VecDeque::with_capacity(SPARK));
+        }
+        let Some(recent) = model.recent.get_mut(&tunnel.name) else { continue };
         if recent.len() == SPARK {
             recent.pop_front();
         }
         recent.push_back(tunnel.rate_in.saturating_add(tunnel.rate_out));
     }
     model.tunnels.replace_all(figures);
-    settle(model);
+    changed(model);
 }
 
-/// Brings the rest in line with the tunnels that there are now.
-fn settle(model: &mut Model) {
-    model.arrange();
-    let is_gone = |name: &str, model: &Model| model.tunnel(name).is_none();
-    if model.detail.as_ref().is_some_and(|detail| is_gone(&detail.name, model)) {
+/// Tunnels have changed: their rows are old, and one that is gone is not looked at any more.
+fn changed(model: &mut Model) {
+    model.list.is_stale = true;
+    if model.detail.as_ref().is_some_and(|detail| model.tunnel(&detail.name).is_none()) {
         model.detail = None;
     }
 }

@@ -5,6 +5,7 @@
 mod ansi;
 mod body;
 mod chart;
+mod counts;
 mod detail;
 mod footer;
 mod header;
@@ -34,7 +35,7 @@ pub(super) fn view(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     }
     header::draw(model, frame, now);
     footer::draw(model, frame, now);
-    page::draw(model, frame);
+    page::draw(model, frame, now);
 }
 
 /// Lines that the open tab would have on an endless screen.

@@ -87,6 +87,8 @@ fn perform(model: &mut Model, place: Place, action: Action, now: Timestamp) -> V
         Action::Reverse => {
             model.list.wanted.reversed = !model.list.wanted.reversed;
             model.arrange();
+            let order = if model.list.wanted.reversed { ", the other way round" } else { "" };
+            model.notify(format!("sorted {}{order}", model.list.wanted.sort.words()), now);
         }
         Action::Group => {
             model.list.wanted.grouping = model.list.wanted.grouping.next();

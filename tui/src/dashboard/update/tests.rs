@@ -363,3 +363,30 @@ fn only_keys_that_would_do_something_are_in_the_footer() {
     let model = with(stays, 40, 10);
     assert!(footer(&model).ends_with("? help  q quit"), "{}", footer(&model));
 }
+
+#[test]
+fn the_moment_at_which_a_login_runs_out_is_known() {
+    let expiring = |seconds: &[i64]| {
+        let tunnel =
+            |at: &i64| TunnelStatus { credentials_expire: Some(later(*at)), ..status("a", TunnelState::Ready) };
+        with(seconds.iter().map(tunnel).collect(), 80, 24).next_expiry(now())
+    };
+    assert_eq!(expiring(&[-5, 7, 3, 0]), Some(std::time::Duration::from_secs(3)));
+    assert_eq!(expiring(&[-5, 0]), None, "what is over does not change any more");
+    assert_eq!(expiring(&[]), None);
+}
+
+#[test]
+fn a_thousand_changes_are_one_arrangement_before_somebody_looks() {
+    let mut model = with(super::super::fixture::thousand(), 80, 24);
+    let rows = model.list.rows.clone();
+    for tunnel in super::super::fixture::thousand() {
+        let tunnel = TunnelStatus { groups: vec!["other".into()], ..tunnel };
+        update(&mut model, Message::News(News::Event(DaemonEvent::TunnelChanged { tunnel })), now());
+    }
+    assert_eq!(model.list.rows, rows, "nobody has looked");
+    // A key is about what will be on the screen.
+    update(&mut model, Message::Key(crossterm::event::KeyCode::Down.into()), now());
+    assert_ne!(model.list.rows, rows);
+    assert!(!model.list.is_stale);
+}

@@ -1,8 +1,8 @@
 //! The tabs that are text: overview, connections, why, logs, config. As many lines as there is to say; the caller scrolls.
 
 use super::ansi;
-use super::line::{cut, span};
-use crate::dashboard::model::{Detail, Model, Tab};
+use super::line::{cut, fold, span};
+use crate::dashboard::model::{Detail, Link, Model, Tab};
 use crate::dashboard::theme::Theme;
 use crate::style::Look;
 use crate::{detail as status, log, text, timeline, units};
@@ -12,6 +12,9 @@ use tunnels_api::{
     Connection, ConnectionState, Connections, Session, SessionState, Sessions, Setting, SettingOrigin, Settings,
     Timestamp, TunnelStatus,
 };
+
+/// Labels of the overview stand in a column of this width, as those of `tunnels status`.
+const LABEL: usize = 12;
 
 /// The lines of the open tab.
 pub(super) fn lines(model: &Model, now: Timestamp) -> Vec<Line<'static>> {
@@ -34,8 +37,13 @@ struct Page<'a> {
     now: Zoned,
 }
 
-fn waiting() -> Vec<Line<'static>> {
-    vec![Line::from(span("asking the daemon …", Theme::dim()))]
+/// Where the daemon has not answered yet, or nobody is there to answer.
+pub(super) fn waiting(model: &Model) -> Line<'static> {
+    let said = match model.link {
+        Link::Lost { .. } => "not known: no daemon answers",
+        Link::Opening | Link::Up => "asking the daemon …",
+    };
+    Line::from(span(said, Theme::dim()))
 }
 
 impl Page<'_> {
@@ -49,10 +57,10 @@ impl Page<'_> {
         // Its name stands above already.
         lines.remove(0);
         let probe = tunnel.probe.as_deref().unwrap_or("none");
-        lines.push(self.field("probe", &probed(probe)));
+        lines.push(Self::field("probe", &probed(probe)));
         lines.push(Line::default());
         match &detail.seen.sessions {
-            None => lines.extend(waiting()),
+            None => lines.push(waiting(self.model)),
             Some(Sessions { sessions, .. }) if sessions.is_empty() => {
                 lines.push(Line::from(span("  no session is open", Theme::dim())));
             }
@@ -62,12 +70,12 @@ impl Page<'_> {
                 }
             }
         }
-        lines
+        lines.into_iter().flat_map(|line| fold(line, self.columns, 2 + LABEL)).collect()
     }
 
-    fn field(&self, label: &str, value: &str) -> Line<'static> {
-        let spans = vec![span(format!("  {}", text::pad(label, 12)), Theme::dim()), Span::raw(text::clean(value))];
-        Line::from(cut(spans, self.columns))
+    fn field(label: &str, value: &str) -> Line<'static> {
+        let label = span(format!("  {}", text::pad(label, LABEL)), Theme::dim());
+        Line::from(vec![label, Span::raw(text::clean(value))])
     }
 
     fn session(&self, session: &Session) -> Vec<Line<'static>> {
@@ -77,7 +85,7 @@ impl Page<'_> {
             SessionState::Closed | SessionState::Unknown => Theme::dim(),
         };
         let first = vec![
-            span(format!("  {}", text::pad("session", 12)), Theme::dim()),
+            span(format!("  {}", text::pad("session", LABEL)), Theme::dim()),
             span(text::clean(&session.id), Theme::bold()),
             span(format!("  {}", session.state.as_str()), style),
         ];
@@ -90,15 +98,17 @@ impl Page<'_> {
         let agent = session.agent_version.as_deref().unwrap_or("of unknown version");
         let rtt = session.rtt_ms.map(|rtt| format!(" · {}", units::round_trip(Some(rtt)))).unwrap_or_default();
         vec![
-            Line::from(cut(first, self.columns)),
-            self.field("", &format!("{connections} · open for {age}{rtt}")),
-            self.field("", &format!("{} in {} · agent {agent}", session.target, session.region)),
-            self.field("", &session.document),
+            Line::from(first),
+            Self::field("", &format!("{connections} · open for {age}{rtt}")),
+            Self::field("", &format!("{} in {} · agent {agent}", session.target, session.region)),
+            Self::field("", &session.document),
         ]
     }
 
     fn connections(&self, detail: &Detail) -> Vec<Line<'static>> {
-        let Some(Connections { connections, left_out, .. }) = &detail.seen.connections else { return waiting() };
+        let Some(Connections { connections, left_out, .. }) = &detail.seen.connections else {
+            return vec![waiting(self.model)];
+        };
         if connections.is_empty() {
             return vec![Line::from(span("nobody is connected", Theme::dim()))];
         }
@@ -152,13 +162,13 @@ impl Page<'_> {
 
     fn why(&self, detail: &Detail) -> Vec<Line<'static>> {
         match &detail.seen.history {
-            None => waiting(),
+            None => vec![waiting(self.model)],
             Some(history) => ansi::lines(&timeline::render(history, &self.now, self.look())),
         }
     }
 
     fn logs(&self, detail: &Detail) -> Vec<Line<'static>> {
-        let Some(logs) = &detail.seen.logs else { return waiting() };
+        let Some(logs) = &detail.seen.logs else { return vec![waiting(self.model)] };
         if logs.lines.is_empty() {
             return vec![Line::from(span("the daemon has no lines about it", Theme::dim()))];
         }
@@ -190,7 +200,7 @@ impl Page<'_> {
     }
 
     fn config(&self, detail: &Detail) -> Vec<Line<'static>> {
-        let Some(Settings { settings, .. }) = &detail.seen.settings else { return waiting() };
+        let Some(Settings { settings, .. }) = &detail.seen.settings else { return vec![waiting(self.model)] };
         let key = settings.iter().map(|setting| text::width(&setting.key)).max().unwrap_or(0);
         let value =
             settings.iter().map(|setting| text::width(&shown(setting))).filter(|wide| *wide <= 44).max().unwrap_or(0);
@@ -207,13 +217,13 @@ impl Page<'_> {
         // Where both do not fit beside each other the origin stands below.
         if text::width(&said).max(value) + 2 + text::width(&origin.content) <= room {
             let spans = vec![key_span, span(text::pad(&said, value), value_style), Span::raw("  "), origin];
-            return vec![Line::from(cut(spans, self.columns))];
+            return vec![Line::from(spans)];
         }
-        let mut lines = vec![Line::from(cut(vec![key_span, span(said, value_style)], self.columns))];
+        let mut lines = vec![Line::from(vec![key_span, span(said, value_style)])];
         if !is_unset {
-            lines.push(Line::from(cut(vec![Span::raw(" ".repeat(key + 2)), origin], self.columns)));
+            lines.push(Line::from(vec![Span::raw(" ".repeat(key + 2)), origin]));
         }
-        lines
+        lines.into_iter().flat_map(|line| fold(line, self.columns, key + 2)).collect()
     }
 }
 

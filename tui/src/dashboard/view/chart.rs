@@ -2,6 +2,7 @@
 //!
 //! Each curve has a chart of its own, so that they can be told without colour.
 
+use super::body::waiting;
 use super::line::span;
 use crate::dashboard::model::{Detail, Model};
 use crate::dashboard::theme::Theme;
@@ -17,13 +18,17 @@ use tunnels_api::{Sample, Traffic};
 /// Columns that a whole title needs.
 const ROOMY: u16 = 72;
 
+/// Columns that all figures need.
+const NARROW: u16 = 56;
+
 /// Lines that a chart needs for a curve to be seen.
 const LEAST_HEIGHT: u16 = 5;
 
 /// Both ways, one below the other.
 pub(super) fn throughput(model: &Model, detail: &Detail, frame: &mut Frame<'_>, area: Rect) {
-    let Some(traffic) = known(detail, frame, area) else { return };
-    let half = area.height / 2;
+    let Some(traffic) = known(model, detail, frame, area) else { return };
+    // Where there is no room for two curves the second is a line of figures.
+    let half = if area.height / 2 < LEAST_HEIGHT { area.height.min(1) } else { area.height / 2 };
     let upper = Rect { height: area.height - half, ..area };
     let lower = Rect { y: area.y + upper.height, height: half, ..area };
     let rates = |rate: fn(&Sample) -> u64| Curve {
@@ -38,7 +43,7 @@ pub(super) fn throughput(model: &Model, detail: &Detail, frame: &mut Frame<'_>, 
 
 /// Round trips to the agent.
 pub(super) fn latency(model: &Model, detail: &Detail, frame: &mut Frame<'_>, area: Rect) {
-    let Some(traffic) = known(detail, frame, area) else { return };
+    let Some(traffic) = known(model, detail, frame, area) else { return };
     let curve = Curve {
         values: traffic.samples.iter().map(|sample| sample.rtt_ms).collect(),
         unit: |millis| if millis <= 0.0 { "0".to_owned() } else { units::round_trip(Some(millis)) },
@@ -48,14 +53,16 @@ pub(super) fn latency(model: &Model, detail: &Detail, frame: &mut Frame<'_>, are
 }
 
 /// What there is to draw, or a word about why there is nothing.
-fn known<'a>(detail: &'a Detail, frame: &mut Frame<'_>, area: Rect) -> Option<&'a Traffic> {
+fn known<'a>(model: &Model, detail: &'a Detail, frame: &mut Frame<'_>, area: Rect) -> Option<&'a Traffic> {
     let traffic = detail.seen.traffic.as_ref();
     let said = match traffic {
-        None => "asking the daemon …",
-        Some(traffic) if traffic.samples.is_empty() => "nothing yet: it was not up for long enough",
+        None => waiting(model),
+        Some(traffic) if traffic.samples.is_empty() => {
+            Line::from(span("nothing yet: it was not up for long enough", Theme::dim()))
+        }
         Some(_) => return traffic,
     };
-    frame.render_widget(Line::from(span(said, Theme::dim())), area);
+    frame.render_widget(said, area);
     None
 }
 
@@ -76,15 +83,14 @@ impl Curve {
         let most_seen = (!known.is_empty()).then_some(most);
         // Where there is little room the direction is enough.
         let title = if area.width < ROOMY { title.split(',').next().unwrap_or(title) } else { title };
-        let heading = Line::from(vec![
-            span(format!("{title}  "), Theme::bold()),
-            span("now ", Theme::dim()),
-            Span::raw(format!("{:<9}", figure(self.values.last().copied().flatten()))),
-            span(" mean ", Theme::dim()),
-            Span::raw(format!("{:<9}", figure(mean))),
-            span(" most ", Theme::dim()),
-            Span::raw(figure(most_seen)),
-        ]);
+        let mut heading = vec![span(format!("{title}  "), Theme::bold())];
+        let figures = [("now", self.values.last().copied().flatten()), ("mean", mean), ("most", most_seen)];
+        // What it was on the average can be seen.
+        let shown = figures.into_iter().filter(|(what, _)| area.width >= NARROW || *what != "mean");
+        for (what, value) in shown {
+            heading.extend([span(format!("{what} "), Theme::dim()), Span::raw(format!("{:<10}", figure(value)))]);
+        }
+        let heading = Line::from(heading);
         if area.height < LEAST_HEIGHT {
             frame.render_widget(heading, area);
             return;

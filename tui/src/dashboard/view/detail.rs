@@ -37,24 +37,34 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     }
 }
 
-/// `orders-db  ● ready for 3m 5s                    127.0.0.1:15432`
+/// `orders-db  ● ready for 3m 5s                    127.0.0.1:15432`; the address is left out last.
 fn title(model: &Model, tunnel: &TunnelStatus, now: Timestamp) -> Line<'static> {
-    let mut left = vec![
+    let columns = usize::from(model.size.width);
+    let right = vec![span(text::clean(&tunnel.local), model.theme.local(tunnel))];
+    let state = [
         span(text::clean(&tunnel.name), model.theme.name(tunnel)),
         span(format!("  {} {}", theme::symbol(tunnel.state), tunnel.state), model.theme.state(tunnel.state)),
-        span(format!(" for {}", units::ago(tunnel.since, now)), Theme::dim()),
     ];
+    let since = [span(format!(" for {}", units::ago(tunnel.since, now)), Theme::dim())];
+    let mut why = Vec::new();
     if tunnel.protected {
-        left.push(span(" · protected", model.theme.trouble()));
+        why.push(span(" · protected", model.theme.trouble()));
     }
     if let Some(brief) = words::brief(tunnel).filter(|_| words::is_in_trouble(tunnel)) {
-        left.push(Span::raw(format!(" · {brief}")));
+        why.push(Span::raw(format!(" · {brief}")));
     }
-    if let Some(next) = words::next_try(tunnel, now) {
-        left.push(span(format!(" · {next}"), Theme::dim()));
-    }
-    let right = vec![span(text::clean(&tunnel.local), model.theme.local(tunnel))];
-    both_ends(left, right, usize::from(model.size.width))
+    let next = words::next_try(tunnel, now).map(|next| span(format!(" · {next}"), Theme::dim()));
+    let next: Vec<Span<'static>> = next.into_iter().collect();
+    // What there is no room for stands in the overview.
+    let lefts = [
+        [&state[..], &since, &why, &next].concat(),
+        [&state[..], &why, &next].concat(),
+        [&state[..], &why].concat(),
+        [&state[..], &since].concat(),
+    ];
+    let fits = |left: &&Vec<Span<'static>>| width(left) + 2 + width(&right) <= columns;
+    let left = lefts.iter().find(fits).unwrap_or(&lefts[2]).clone();
+    both_ends(left, right, columns)
 }
 
 /// What stands on each tab: its number and name; where there is no room for that, the names of the others are left out.

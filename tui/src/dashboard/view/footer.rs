@@ -36,12 +36,14 @@ fn line(model: &Model, now: Timestamp) -> Line<'static> {
     if place == Place::Line {
         spans.push(span("filter: ", Theme::bold()));
         spans.push(Span::raw(model.list.wanted.filter.clone()));
-        spans.push(span("▏ ", model.theme.accent()));
+        spans.push(span("▏  ", model.theme.accent()));
     } else if place == Place::List && !model.list.wanted.filter.is_empty() {
-        spans.push(span(format!("/{} ", model.list.wanted.filter), model.theme.accent()));
+        let (shown, all) = (model.shown().count(), model.tunnels.tunnels().len());
+        spans.push(span(format!("/{}", model.list.wanted.filter), model.theme.accent()));
+        spans.push(span(format!(" {shown} of {all}  "), Theme::dim()));
     }
     if place == Place::List && !model.list.marked.is_empty() {
-        spans.push(span(format!("{} marked ", model.list.marked.len()), model.theme.accent()));
+        spans.push(span(format!("{} marked  ", model.list.marked.len()), model.theme.accent()));
     }
     let hints = hints(model, place, columns.saturating_sub(width(&spans)), now);
     spans.extend(hints);
@@ -54,7 +56,7 @@ fn is_kept(binding: &Binding) -> bool {
 }
 
 /// As many as fit, in the order of the table.
-fn hints(model: &Model, place: Place, columns: usize, now: Timestamp) -> Vec<Span<'static>> {
+pub(super) fn hints(model: &Model, place: Place, columns: usize, now: Timestamp) -> Vec<Span<'static>> {
     let here =
         |binding: &&Binding| binding.is_for(place) && binding.hint.is_some() && makes_sense(model, binding.action, now);
     let spans = |binding: &Binding| {

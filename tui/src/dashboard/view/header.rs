@@ -1,9 +1,10 @@
 //! The first lines: what there is, how it does, whose login runs out when. Or that no daemon is heard.
 
+use super::counts;
 use super::line::{both_ends, cut, span, width};
 use crate::dashboard::model::{Link, Model};
-use crate::dashboard::theme::{self, Theme};
-use crate::{notes, text, units, words};
+use crate::dashboard::theme::Theme;
+use crate::{notes, text, units};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -12,7 +13,13 @@ use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     let area = if model.detail.is_some() { model.detail_areas().header } else { model.areas().header };
-    let lines = [first(model, now), second(model, now)];
+    let is_rejected = model.tunnels.config_error().is_some() && !matches!(model.link, Link::Lost { .. });
+    let lines = if area.height == 1 && is_rejected {
+        // With one line only, what is wrong is worth more than the counts.
+        vec![second(model, now)]
+    } else {
+        vec![first(model, now), second(model, now)]
+    };
     for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
         frame.render_widget(line, Rect { y, height: 1, ..area });
     }
@@ -50,45 +57,18 @@ fn first(model: &Model, now: Timestamp) -> Line<'static> {
     right.push(span("  out ", Theme::dim()));
     right.push(Span::raw(rate(sum(|tunnel| tunnel.rate_out))));
     let has_room = |left: &Vec<Span<'static>>| width(left) + 2 + width(&right) <= columns(model);
-    let lefts =
-        [counts(model, &name, Counts::Words), counts(model, &name, Counts::Signs), counts(model, "", Counts::Signs)];
-    let left = lefts.into_iter().find(has_room).unwrap_or_else(|| counts(model, "", Counts::Signs));
+    let total = counts::total(tunnels.len());
+    let signs = |parts: &[&str]| {
+        let mut spans: Vec<Span<'static>> = parts.iter().map(|part| span(*part, Theme::bold())).collect();
+        spans.extend(counts::signs(tunnels.iter(), model.theme));
+        spans
+    };
+    let mut in_words = vec![span(name.clone(), Theme::bold()), Span::raw(format!("{total}: "))];
+    in_words.extend(counts::words(tunnels.iter(), model.theme));
+    let total = format!("{total}  ");
+    let lefts = [in_words, signs(&[&name, &total]), signs(&[&total]), signs(&[])];
+    let left = lefts.into_iter().find(has_room).unwrap_or_else(|| signs(&[]));
     both_ends(left, right, columns(model))
-}
-
-/// How much is said of each state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counts {
-    /// `9 ready, 1 failed`
-    Words,
-    /// `●9 ✗1`
-    Signs,
-}
-
-fn counts(model: &Model, name: &str, how: Counts) -> Vec<Span<'static>> {
-    let tunnels = model.tunnels.tunnels();
-    let mut spans = vec![span(name.to_owned(), Theme::bold())];
-    if how == Counts::Words {
-        spans.push(Span::raw(if tunnels.len() == 1 {
-            "1 tunnel: ".to_owned()
-        } else {
-            format!("{} tunnels: ", tunnels.len())
-        }));
-    }
-    for (at, (state, count)) in words::counts(tunnels.iter()).enumerate() {
-        let between = match how {
-            _ if at == 0 => "",
-            Counts::Words => ", ",
-            Counts::Signs => " ",
-        };
-        let said = match how {
-            Counts::Words => format!("{count} {state}"),
-            Counts::Signs => format!("{}{count}", theme::symbol(state)),
-        };
-        spans.push(Span::raw(between));
-        spans.push(span(said, model.theme.state(state)));
-    }
-    spans
 }
 
 /// What is worth most: a rejected configuration, else whose credentials run out when.

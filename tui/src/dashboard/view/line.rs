@@ -35,6 +35,34 @@ pub(super) fn cut(spans: Vec<Span<'static>>, columns: usize) -> Vec<Span<'static
     kept
 }
 
+/// A line in as many as it needs, those after the first indented by `margin`: for what is to be read whole.
+pub(super) fn fold(line: Line<'static>, columns: usize, margin: usize) -> Vec<Line<'static>> {
+    /// A narrower column is worse to read than no margin.
+    const LEAST: usize = 16;
+    if width(&line.spans) <= columns {
+        return vec![line];
+    }
+    let margin = if columns >= margin + LEAST { margin } else { 0 };
+    let mut lines: Vec<Vec<Span<'static>>> = vec![Vec::new()];
+    let mut left = columns;
+    for piece in line.spans {
+        let first = text::fold_first(&piece.content, left);
+        let rest = piece.content[first.len()..].to_owned();
+        if let (Some(line), false) = (lines.last_mut(), first.is_empty()) {
+            left -= text::width(first);
+            line.push(Span::styled(first.to_owned(), piece.style));
+        }
+        if rest.is_empty() {
+            continue;
+        }
+        for part in text::fold(&rest, columns - margin) {
+            left = (columns - margin).saturating_sub(text::width(&part));
+            lines.push(vec![Span::raw(" ".repeat(margin)), Span::styled(part, piece.style)]);
+        }
+    }
+    lines.into_iter().map(Line::from).collect()
+}
+
 /// What is to the left and what to the right; where both do not fit, the right is left out.
 pub(super) fn both_ends(left: Vec<Span<'static>>, right: Vec<Span<'static>>, columns: usize) -> Line<'static> {
     let (wide, other) = (width(&left), width(&right));
@@ -67,6 +95,17 @@ mod tests {
             (cut(6).as_str(), cut(5).as_str(), cut(3).as_str(), cut(1).as_str(), cut(0).as_str()),
             ("abcdef", "abcd…", "ab…", "…", "")
         );
+    }
+
+    #[test]
+    fn a_line_goes_on_below_itself() {
+        let folded = |columns, margin| -> Vec<String> {
+            let line = Line::from(pieces(&["  remote  ", "orders.example:5432", " (db)"]));
+            fold(line, columns, margin).iter().map(text_of).collect()
+        };
+        assert_eq!(folded(40, 10), ["  remote  orders.example:5432 (db)"]);
+        assert_eq!(folded(26, 10), ["  remote  orders.example:5", "          432 (db)"]);
+        assert_eq!(folded(20, 10), ["  remote  orders.exa", "mple:5432 (db)"], "no room for a margin");
     }
 
     #[test]

@@ -5,13 +5,12 @@
 mod cell;
 mod columns;
 
-use super::line::{cut, span};
-use super::strip;
+use super::line::{cut, span, width};
+use super::{counts, strip};
 use crate::dashboard::model::{Link, Model};
-use crate::dashboard::rows::{Grouping, Row};
+use crate::dashboard::rows::{Grouping, Row, Sort};
 use crate::dashboard::theme::Theme;
-use crate::words;
-use columns::Columns;
+use columns::{Column, Columns};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -21,7 +20,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     let areas = model.areas();
     let columns = Columns::of(model);
     if areas.headings.height > 0 && !model.tunnels.tunnels().is_empty() {
-        frame.render_widget(columns.headings(), areas.headings);
+        frame.render_widget(columns.headings(sorted(model)), areas.headings);
     }
     if model.list.rows.is_empty() {
         nothing(model, frame, areas.rows);
@@ -49,19 +48,36 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     strip::draw(model, frame, now);
 }
 
-/// `@db  5 tunnels: 4 ready, 1 failed`
+/// The column that the tunnels are sorted by, and whether it is the other way round.
+fn sorted(model: &Model) -> Option<(Column, bool)> {
+    let by = match model.list.wanted.sort {
+        Sort::Configured => return None,
+        Sort::Name => Column::Name,
+        Sort::State => Column::State,
+        Sort::Traffic => Column::In,
+        Sort::RoundTrip => Column::RoundTrip,
+    };
+    Some((by, model.list.wanted.reversed))
+}
+
+/// `@db  5 tunnels: 4 ready, 1 failed`, or `@db  ●4 ✗1` where there is no room for words.
 fn heading(model: &Model, title: &str, members: &[usize]) -> Line<'static> {
+    let columns = usize::from(model.size.width);
     let tunnels = model.tunnels.tunnels();
     let members: Vec<&TunnelStatus> = members.iter().filter_map(|&at| tunnels.get(at)).collect();
-    let count = if members.len() == 1 { "1 tunnel".to_owned() } else { format!("{} tunnels", members.len()) };
-    let mut spans = vec![span(format!(" {title}  "), Theme::bold()), span(count, Theme::dim())];
+    let title = span(format!(" {title}  "), Theme::bold());
+    let total = counts::total(members.len());
     // A heading that is a state says it already.
-    let states = words::counts(members.into_iter()).filter(|_| model.list.wanted.grouping != Grouping::State);
-    for (at, (state, count)) in states.enumerate() {
-        let between = if at > 0 { ", " } else { ": " };
-        spans.push(span(format!("{between}{count} {state}"), Theme::dim()));
+    if model.list.wanted.grouping == Grouping::State {
+        return Line::from(cut(vec![title, span(total, Theme::dim())], columns));
     }
-    Line::from(cut(spans, usize::from(model.size.width)))
+    let mut spans = vec![title.clone(), span(format!("{total}: "), Theme::dim())];
+    spans.extend(counts::words(members.iter().copied(), model.theme));
+    if width(&spans) > columns {
+        spans = vec![title];
+        spans.extend(counts::signs(members.into_iter(), model.theme));
+    }
+    Line::from(cut(spans, columns))
 }
 
 /// What to do where there is no row.

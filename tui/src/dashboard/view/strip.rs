@@ -1,6 +1,6 @@
 //! Below the list: the whole story of the selected tunnel in a few lines.
 
-use super::line::{cut, span};
+use super::line::{cut, span, width};
 use crate::dashboard::model::Model;
 use crate::dashboard::theme::Theme;
 use crate::engine::Engine;
@@ -32,32 +32,52 @@ fn lines(model: &Model, tunnel: &TunnelStatus, area: Rect, now: Timestamp) -> Ve
     let columns = usize::from(area.width);
     let room = usize::from(area.height).saturating_sub(usize::from(area.height > 1));
     let mut story = story(model, tunnel, columns, now);
-    let way = way(model, tunnel, columns);
     if room <= 1 {
-        // Trouble is worth more than the way.
-        return story.into_iter().next().or(Some(way)).into_iter().collect();
+        // Trouble is worth more than the remote; name and address stand in the row.
+        return story.into_iter().next().or_else(|| Some(destination(tunnel, columns))).into_iter().collect();
     }
-    story.truncate(room - 1);
-    story.insert(0, way);
-    story
+    let mut lines = way(model, tunnel, columns, room.saturating_sub(story.len()).max(1));
+    story.truncate(room - lines.len());
+    lines.append(&mut story);
+    lines
 }
 
-/// `orders-db  127.0.0.1:15432 → PostgreSQL orders.example:5432 via i-0123 (dev, eu-west-1)`
-fn way(model: &Model, tunnel: &TunnelStatus, columns: usize) -> Line<'static> {
+/// `→ PostgreSQL orders.example:5432`
+fn destination(tunnel: &TunnelStatus, columns: usize) -> Line<'static> {
+    let to = format!("→ {} ", Engine::of(tunnel).name());
+    let room = columns.saturating_sub(text::width(&to));
+    Line::from(cut(
+        vec![span(to, Theme::dim()), Span::raw(text::cut_host(&text::clean(&tunnel.remote), room))],
+        columns,
+    ))
+}
+
+/// `orders-db  127.0.0.1:15432 → PostgreSQL orders.example:5432 via i-0123 (dev, eu-west-1)`, in as many lines as it
+/// needs and at most `most`.
+fn way(model: &Model, tunnel: &TunnelStatus, columns: usize, most: usize) -> Vec<Line<'static>> {
     let name = span(text::clean(&tunnel.name), model.theme.name(tunnel));
     let local = span(format!("  {}", text::clean(&tunnel.local)), model.theme.local(tunnel));
-    let mut spans = vec![name, local, span(" → ", Theme::dim())];
-    spans.push(Span::raw(format!("{} {}", Engine::of(tunnel).name(), text::clean(&tunnel.remote))));
+    let remote = Span::raw(format!("{} {}", Engine::of(tunnel).name(), text::clean(&tunnel.remote)));
+    let mut parts = vec![vec![name, local], vec![span(" → ", Theme::dim()), remote]];
     if let Some(target) = &tunnel.target {
-        spans.push(span(" via ", Theme::dim()));
-        spans.push(Span::raw(text::clean(target)));
+        parts.push(vec![span(" via ", Theme::dim()), Span::raw(text::clean(target))]);
     }
     let account: Vec<String> =
         [&tunnel.profile, &tunnel.region].into_iter().flatten().map(|part| text::clean(part)).collect();
     if !account.is_empty() {
-        spans.push(span(format!(" ({})", account.join(", ")), Theme::dim()));
+        parts.push(vec![span(format!(" ({})", account.join(", ")), Theme::dim())]);
     }
-    Line::from(cut(spans, columns))
+    let mut lines: Vec<Vec<Span<'static>>> = vec![Vec::new()];
+    for part in parts {
+        let is_full = lines.last().is_some_and(|line| !line.is_empty() && width(line) + width(&part) > columns);
+        if is_full && lines.len() < most {
+            lines.push(vec![Span::raw(" ")]);
+        }
+        if let Some(line) = lines.last_mut() {
+            line.extend(part);
+        }
+    }
+    lines.into_iter().map(|line| Line::from(cut(line, columns))).collect()
 }
 
 /// Why it is not what it should be and what to do, or what else there is to know.

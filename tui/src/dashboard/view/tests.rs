@@ -6,6 +6,7 @@ use super::super::geometry::Size;
 use super::super::keys::BINDINGS;
 use super::super::model::{Model, Over, Tab};
 use super::super::theme::Theme;
+use super::super::update::update;
 use super::view;
 use crate::conn::News;
 use crate::text;
@@ -103,7 +104,8 @@ fn an_edit_that_was_rejected_and_a_guide() {
 
 #[test]
 fn every_key_is_in_the_help_with_what_it_does() {
-    let mut model = dashboard(200, 60);
+    // One column, in which nothing is wrapped.
+    let mut model = dashboard(100, 60);
     press(&mut model, &["?"]);
     let help: Vec<String> = super::page::lines(&model)
         .iter()
@@ -233,4 +235,12 @@ fn frames() {
         tell(&mut model, Message::Figures(Ok(Tunnels { tunnels: thousand(), config_error: None })));
     }
     println!("figures of all of them: {:?}", started.elapsed() / FRAMES);
+    let started = std::time::Instant::now();
+    for tunnel in thousand() {
+        let event = DaemonEvent::TunnelChanged { tunnel };
+        update(&mut model, Message::News(News::Event(event)), now());
+    }
+    model.settle();
+    terminal.draw(|frame| view(&model, frame, now())).unwrap();
+    println!("a change of each of them at once, and the frame: {:?}", started.elapsed());
 }

@@ -10,7 +10,12 @@ use std::collections::VecDeque;
 use tunnels_api::{Cause, Timestamp, TunnelState, TunnelStatus};
 
 /// `remote unreachable · in 4s` and all causes that are shorter.
-pub(super) const WHY: usize = 26;
+pub(super) const SHORT_WHY: usize = 26;
+/// The same when the next try is not that near.
+pub(super) const WHY: usize = 28;
+
+/// `credentials expired · L logs in`
+const WHY_AND_KEY: usize = 31;
 
 /// Below this many bytes a second a bar would only show noise.
 const LEAST_SCALE: u64 = 1000;
@@ -52,9 +57,10 @@ impl Row<'_> {
             Column::In => figure(units::rate(tunnel.rate_in)),
             Column::Out => figure(units::rate(tunnel.rate_out)),
             Column::Spark => vec![span(self.spark(wide), self.theme.accent())],
-            Column::RoundTrip => figure(units::round_trip(tunnel.rtt_ms)),
+            // What it was on a channel that is lost says nothing.
+            Column::RoundTrip => figure(units::round_trip(tunnel.rtt_ms.filter(|_| carries(tunnel.state)))),
             Column::Since => plain(units::ago(tunnel.since, self.now)),
-            Column::Why => self.why(),
+            Column::Why => self.why(wide),
         }
     }
 
@@ -76,7 +82,7 @@ impl Row<'_> {
     }
 
     /// Why it is like that, and what comes next; the state itself is said elsewhere.
-    fn why(&self) -> Vec<Span<'static>> {
+    fn why(&self, wide: usize) -> Vec<Span<'static>> {
         let tunnel = self.tunnel;
         let mut parts: Vec<Span<'static>> = Vec::new();
         let mut add = |text: String, style| {
@@ -86,11 +92,12 @@ impl Row<'_> {
             parts.push(span(text, style));
         };
         if tunnel.state == TunnelState::NeedsLogin {
-            let how = match login::command(tunnel, self.now) {
-                Some(_) => "L logs in",
-                None => tunnel.cause.as_ref().map_or("no login is known", Cause::short),
-            };
-            add(how.to_owned(), self.theme.trouble());
+            let short = tunnel.cause.as_ref().map_or("no login is known", Cause::short);
+            add(short.to_owned(), self.theme.trouble());
+            // The header and the footer say so, too.
+            if login::command(tunnel, self.now).is_some() && wide >= WHY_AND_KEY {
+                add("L logs in".to_owned(), self.theme.plain());
+            }
         }
         if tunnel.sessions_resuming > 0 && tunnel.state == TunnelState::Ready {
             add(format!("{} of {} resuming", tunnel.sessions_resuming, tunnel.sessions), self.theme.warning());
@@ -122,6 +129,10 @@ impl Row<'_> {
         }
         parts
     }
+}
+
+fn carries(state: TunnelState) -> bool {
+    !matches!(state, TunnelState::Reconnecting | TunnelState::NeedsLogin)
 }
 
 /// `dev/eu-west-1`

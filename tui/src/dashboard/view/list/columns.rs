@@ -3,7 +3,7 @@
 //! Sign, name and local address are always there; the rest is a list of wishes in the order of their worth, and each
 //! is granted that still fits. Figures have the width that is usual for them, so that nothing jumps with each.
 
-use super::cell::{Row, WHY};
+use super::cell::{Row, SHORT_WHY, WHY};
 use crate::dashboard::model::{Model, SPARK};
 use crate::dashboard::theme::Theme;
 use crate::dashboard::view::line::{cut, span, width};
@@ -84,10 +84,11 @@ impl Column {
 }
 
 /// What may be added where there is room, what is worth most first.
-const WISHES: [(Column, usize); 19] = [
+const WISHES: [(Column, usize); 20] = [
     (Column::State, STATE),
+    (Column::Why, SHORT_WHY),
     (Column::Why, WHY),
-    (Column::Remote, 18),
+    (Column::Remote, 20),
     (Column::Streams, 4),
     (Column::RoundTrip, 7),
     (Column::Name, 24),
@@ -172,10 +173,21 @@ impl Columns {
         Column::ALL.into_iter().zip(self.widths).filter(|(_, width)| *width > 0)
     }
 
-    pub(super) fn headings(&self) -> Line<'static> {
+    /// The titles of the columns; the one that is sorted by says in which direction.
+    pub(super) fn headings(&self, sorted: Option<(Column, bool)>) -> Line<'static> {
         let mut spans = vec![Span::raw(" ".repeat(MARGIN))];
         for (column, wide) in self.shown() {
-            let heading = text::cut(if wide > SIGN { column.heading() } else { "" }, wide);
+            let arrow = match sorted {
+                Some((by, is_reversed)) if by == column => {
+                    if is_reversed {
+                        "↑"
+                    } else {
+                        "↓"
+                    }
+                }
+                _ => "",
+            };
+            let heading = text::cut(&format!("{}{arrow}", if wide > SIGN { column.heading() } else { "" }), wide);
             spans.extend(set(vec![span(heading, Theme::dim())], column, wide));
         }
         Line::from(spans)

@@ -39,7 +39,8 @@ bench *ARGUMENTS:
     TUNNELS_BIN="${TUNNELS_BIN:-$(realpath "${CARGO_TARGET_DIR:-target}/release/tunnels")}" \
         "${CARGO_TARGET_DIR:-target}/release/tunnels-bench" {{ARGUMENTS}}
 
-# Pictures of the dashboard for the README, made from the real program; with --text every view is printed instead.
+# Pictures of the dashboard for the README, made from the real program; `--views FOLDER [80x24…]` writes every view as text and
+# picture instead, `--live` opens the dashboard over the same tunnels on this terminal.
 screenshots *ARGUMENTS:
     cargo build --package tunnels
     cargo run --package tunnels-tests --example screenshots -- {{ARGUMENTS}}

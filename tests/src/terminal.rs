@@ -60,6 +60,23 @@ impl Terminal {
         (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
+    /// Clicks where this text begins on the screen, the first time that it stands there.
+    #[track_caller]
+    pub fn click(&self, text: &str) {
+        let screen = self.text();
+        let found = screen.lines().enumerate().find_map(|(line, said)| Some((line, said.find(text)?, said)));
+        let Some((line, at, said)) = found else { panic!("`{text}` is not on the screen:\n{screen}") };
+        // Terminals count from 1. Everything before it that tests click on is one column wide.
+        let column = said[..at].chars().count() + 1;
+        self.press(&format!("\x1b[<0;{column};{0}M\x1b[<0;{column};{0}m", line + 1));
+    }
+
+    /// Turns the wheel of the mouse by one step, downwards or upwards.
+    #[track_caller]
+    pub fn turn_wheel(&self, down: bool) {
+        self.press(if down { "\x1b[<65;5;5M" } else { "\x1b[<64;5;5M" });
+    }
+
     /// Changes the size of the terminal.
     #[track_caller]
     pub fn resize(&self, columns: u16, lines: u16) {
@@ -95,6 +112,11 @@ impl Terminal {
     /// Whether the program has ever written this.
     pub fn has_written(&self, code: &str) -> bool {
         lock(&self.written).windows(code.len()).any(|bytes| bytes == code.as_bytes())
+    }
+
+    /// How much the program has written so far.
+    pub fn bytes_written(&self) -> usize {
+        lock(&self.written).len()
     }
 
     /// Waits until the screen is as it should be.

@@ -4,6 +4,7 @@ mod capped;
 mod commands;
 mod connect;
 mod cost;
+mod dashboard;
 mod download;
 mod idle;
 mod interactive;
@@ -37,6 +38,7 @@ pub(crate) const ROWS: &[Entry] = &[
     capped::ENTRY,
     recovery::ENTRY,
     idle::ENTRY,
+    dashboard::ENTRY,
     commands::ENTRY,
     thousand::ENTRY,
 ];

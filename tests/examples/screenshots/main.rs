@@ -1,64 +1,66 @@
-//! Pictures of the dashboard for the documentation, made from the real program on a pseudo-terminal:
-//! `just screenshots`. With `--text` the screens of every view are printed instead, at usual sizes.
+//! Pictures of the dashboard for the documentation, made from the real program on a pseudo-terminal: `just screenshots`.
+//!
+//! `--views FOLDER [COLUMNSxLINES…]` writes every view at these sizes instead, as text and as a picture, for whoever
+//! changes one; `--no-color`, `--16-colors` and `--light` choose another terminal. `--live` opens the dashboard over
+//! the same tunnels on the terminal that this runs on.
 
 mod scene;
 mod svg;
+mod views;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
-use scene::Scene;
+use scene::{Look, Scene};
 use tunnels_tests::Terminal;
 
 /// So long there is traffic before a chart is taken: this is a picture, not a test.
 const TRAFFIC: std::time::Duration = std::time::Duration::from_secs(45);
-
-/// The keys that lead to each view from the list, and what stands on it.
-const VIEWS: [(&str, &str, &str); 9] = [
-    ("the list", "", "q quit"),
-    ("overview", "\r", "round trip"),
-    ("connections", "\r2", "PROGRAM"),
-    ("throughput", "\r3", "now"),
-    ("latency", "\r4", "now"),
-    ("why", "\r5", "brought up"),
-    ("logs", "\r6", "session open"),
-    ("config", "\r7", "remote"),
-    ("help", "?", "Moving about"),
-];
+/// Of the README's pictures.
+const SIZE: (u16, u16) = (132, 27);
+const USUAL_SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
 fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let is_given = |option: &str| arguments.iter().any(|argument| argument == option);
+    let look = match (is_given("--no-color"), is_given("--16-colors"), is_given("--light")) {
+        (true, ..) => Look::NoColor,
+        (_, true, _) => Look::Sixteen,
+        (.., true) => Look::Light,
+        _ => Look::Dark,
+    };
     let scene = Scene::set();
+    if is_given("--live") {
+        let status = scene.on_this_terminal().status();
+        println!("the dashboard has ended: {status:?}");
+        return;
+    }
     thread::sleep(TRAFFIC);
-    if env::args().any(|argument| argument == "--text") {
-        for (columns, lines) in [(80, 24), (120, 40), (200, 60)] {
-            for (name, keys, shows) in VIEWS {
-                let terminal = view(&scene, columns, lines, keys, shows);
-                println!("=== {name} at {columns}×{lines}\n{}\n", terminal.text());
-            }
-        }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--views") {
+        let folder = PathBuf::from(arguments.get(at + 1).expect("--views needs a folder"));
+        let sizes: Vec<(u16, u16)> = arguments.iter().filter_map(|argument| size(argument)).collect();
+        let sizes = if sizes.is_empty() { USUAL_SIZES.to_vec() } else { sizes };
+        fs::create_dir_all(&folder).expect("the folder of views");
+        views::write(scene, look, &sizes, &folder);
         return;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/images");
     fs::create_dir_all(&folder).expect("the folder of images");
     for (name, keys, shows) in [("dashboard", "", "q quit"), ("throughput", "\r3", "now")] {
-        let terminal = view(&scene, 132, 27, keys, shows);
+        let terminal = Terminal::start(&scene.command(Look::Dark), SIZE.0, SIZE.1);
+        terminal.wait_for("orders-db");
+        terminal.wait_for("B/s");
+        terminal.press(keys);
+        terminal.wait_for(shows);
+        views::rest();
         let path = folder.join(format!("{name}.svg"));
-        fs::write(&path, svg::of(&terminal.screen())).expect("an image can be written");
+        fs::write(&path, svg::of(&terminal.screen(), &svg::DARK)).expect("an image can be written");
         println!("{}", path.display());
     }
 }
 
-/// The dashboard on a terminal of this size, after these keys.
-fn view(scene: &Scene, columns: u16, lines: u16, keys: &str, shows: &str) -> Terminal {
-    let terminal = Terminal::start(&scene.command(), columns, lines);
-    terminal.wait_for("orders-db");
-    terminal.wait_for("B/s");
-    for key in keys.chars() {
-        terminal.press(&key.to_string());
-        terminal.wait("the next view", |screen| !screen.is_empty());
-    }
-    terminal.wait_for(shows);
-    // Figures come once a second.
-    thread::sleep(std::time::Duration::from_secs(4));
-    terminal
+/// `80x24`
+fn size(argument: &str) -> Option<(u16, u16)> {
+    let (columns, lines) = argument.split_once('x')?;
+    Some((columns.parse().ok()?, lines.parse().ok()?))
 }

@@ -1,9 +1,15 @@
 //! `tunnels` on a terminal: the real program, its keys and its screen.
 
 use std::env;
+use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::json;
-use tunnels_tests::{NODE, Terminal, TestDaemon, TestRemote, TestSim, hold_open};
+use serde_json::{Value, json};
+use tunnels_tests::{NODE, Terminal, TestDaemon, TestRemote, TestSim, hold_open, wait_until};
+
+use super::logins::{self, FAR_AWAY, LONG_AGO, TOKEN_FILE};
+
+/// No test waits longer for what is not on the screen.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A dashboard over a daemon with these tunnels to one remote, on a usual terminal.
 #[track_caller]
@@ -94,6 +100,22 @@ fn starts_filters_takes_down_brings_up_looks_into_one_and_quits() {
     assert_eq!(user.status("orders-db")["state"], "ready", "tunnels go on");
 }
 
+/// Something that goes wrong while the dashboard is open.
+struct Fault {
+    name: &'static str,
+    switches: Value,
+    strike: fn(&TestSim),
+    /// The row's state and its cause in short, and the cause below the list.
+    says: [&'static str; 3],
+}
+
+/// Ends the session that is open, as the service does when its instance is stopped.
+fn end_session(sim: &TestSim) {
+    let session = sim.sessions().into_iter().find(|session| session["state"] == "connected").expect("one is open");
+    let path = format!("/_sim/sessions/{}/close", session["id"].as_str().expect("an id"));
+    sim.control("POST", &path, Some(&json!({ "output": "the instance was stopped" })));
+}
+
 #[test]
 fn faults_appear_with_their_cause_and_clear_by_themselves() {
     let remote = TestRemote::start();
@@ -102,25 +124,151 @@ fn faults_appear_with_their_cause_and_clear_by_themselves() {
     user.run(&["up", "--wait"]).expect_success();
     let terminal = open(&user);
     wait_for_row(&terminal, "api", "● ready");
-    sim.faults(&json!({ "resume_refusals": 1000, "start_refusals": 1000 }));
-    sim.cut("client", "reset");
-    wait_for_row(&terminal, "api", "↻ reconnecting");
-    wait_for_row(&terminal, "api", "AWS error");
-    sim.clear_faults();
-    wait_for_row(&terminal, "api", "● ready");
+    // Here it says since when.
+    terminal.resize(200, 60);
+    let faults = [
+        Fault {
+            name: "a cut",
+            switches: json!({ "resume_refusals": 1000, "start_refusals": 1000 }),
+            strike: |sim| sim.cut("client", "reset"),
+            says: ["↻ reconnecting", "AWS error", "AWS failed"],
+        },
+        Fault {
+            name: "an expired login",
+            switches: json!({ "expired_credentials": true }),
+            strike: |sim| sim.cut("client", "bye"),
+            says: ["! needs-login", "credentials expired", "the AWS credentials have expired"],
+        },
+        Fault {
+            name: "a target that goes offline",
+            switches: json!({ "offline": [NODE] }),
+            strike: end_session,
+            says: ["◌ connecting", "target offline", "is not connected to Systems Manager"],
+        },
+    ];
+    for Fault { name, switches, strike, says } in faults {
+        // One that has just recovered is given a moment before it is tried again.
+        terminal.wait("ready for a while", |screen| {
+            let seconds = |word: &str| word.strip_suffix('s')?.parse::<u32>().ok();
+            row(screen, "api").split_whitespace().any(|word| seconds(word) >= Some(2))
+        });
+        sim.faults(&switches);
+        let since = Instant::now();
+        strike(&sim);
+        let [state, cause, text] = says;
+        terminal.wait(format!("{name} with its cause"), |screen| {
+            let row = row(screen, "api");
+            row.contains(state) && row.contains(cause) && screen.contains(text)
+        });
+        let shown = since.elapsed();
+        sim.clear_faults();
+        let since = Instant::now();
+        wait_for_row(&terminal, "api", "● ready");
+        terminal.wait("no cause any more", |screen| !screen.contains(text));
+        println!("{name}: on the screen after {shown:?}, gone {:?} after its end", since.elapsed());
+    }
+}
 
-    sim.faults(&json!({ "offline": [NODE] }));
-    user.run(&["restart", "api"]);
-    wait_for_row(&terminal, "api", "target offline");
-    terminal.wait_for("is not connected");
-    sim.clear_faults();
-    wait_for_row(&terminal, "api", "● ready");
-
-    sim.faults(&json!({ "expired_credentials": true }));
-    sim.cut("client", "bye");
+#[test]
+fn a_login_that_runs_out_is_seen_and_renewed_from_there() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = logins::user(&sim, &["work"])
+        .tunnel_with("api", &remote.address().to_string(), &logins::profile("work"))
+        .with_home_file("token.json", &logins::token(FAR_AWAY, ""))
+        .with_home_file(
+            "bin/aws",
+            &format!("#!/bin/sh\necho \"this is aws $*\"\nread answer\nmv ~/token.json ~/{TOKEN_FILE}\n"),
+        );
+    let user = with_programs(user);
+    logins::replace(&user, TOKEN_FILE, &logins::token(LONG_AGO, ""));
+    user.run(&["up", "--wait"]).expect_code(6);
+    let terminal = open(&user);
     wait_for_row(&terminal, "api", "! needs-login");
-    sim.clear_faults();
+    terminal.wait_for("next: run `aws sso login --profile work`");
+    terminal.wait_for("work needs login (L)");
+    terminal.press("L");
+    terminal.wait_for("this is aws sso login --profile work");
+    assert!(!terminal.is_taken());
+    terminal.press("\r");
+    terminal.wait_for("logged in; tunnels that waited for it go on by themselves");
     wait_for_row(&terminal, "api", "● ready");
+    terminal.wait("no login that is needed", |screen| !screen.contains("needs login"));
+
+    // Nothing happens when a login runs out but that its time is over.
+    let end = SystemTime::now() + Duration::from_secs(4);
+    let seconds = end.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+    let end = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    logins::replace(&user, TOKEN_FILE, &logins::token(&logins::rfc3339(seconds), ""));
+    wait_for_row(&terminal, "api", "login ends in");
+    wait_for_row(&terminal, "api", "login has run out");
+    println!("a login that has run out: on the screen {:?} after its end", end.elapsed().unwrap_or_default());
+    logins::replace(&user, TOKEN_FILE, &logins::token(FAR_AWAY, ""));
+    terminal.wait("no login that has run out", |screen| !screen.contains("has run out"));
+}
+
+#[test]
+fn the_mouse_selects_opens_turns_tabs_and_scrolls() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("first", remote.address()).tunnel("second", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let terminal = open(&user);
+    let below = |name: &str| format!("{name}  127.0.0.1:{} → ", user.port(name));
+    wait_for_row(&terminal, "second", "● ready");
+    terminal.wait_for(&below("first"));
+    terminal.click("second");
+    terminal.wait_for(&below("second"));
+    terminal.turn_wheel(false);
+    terminal.wait_for(&below("first"));
+    terminal.turn_wheel(true);
+    terminal.wait_for(&below("second"));
+    // A second click on the same row.
+    terminal.click("second");
+    terminal.wait_for("round trip");
+    terminal.click("5 Why");
+    terminal.wait_for("brought up");
+    terminal.resize(80, 20);
+    terminal.press("?");
+    terminal.wait_for("Moving about");
+    terminal.turn_wheel(true);
+    terminal.turn_wheel(true);
+    terminal.wait("the help further down", |screen| !screen.contains("Moving about"));
+    terminal.click("more lines");
+    terminal.wait_for("brought up");
+}
+
+#[test]
+fn marked_tunnels_are_restarted_and_what_is_copied_reaches_tmux() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let keys = "probe = \"none\"";
+    let user = TestDaemon::new(&sim)
+        .tunnel_with("a", &remote.address().to_string(), keys)
+        .tunnel_with("b", &remote.address().to_string(), keys)
+        .tunnel_with("cache", &remote.address().to_string(), keys);
+    // By default tmux ignores the terminal's code for the clipboard when a program in it writes that.
+    let user = with_programs(user)
+        .with_home_file("bin/tmux", "#!/bin/sh\necho \"$*\" > ~/tmux-arguments\ncat > ~/tmux-buffer\n")
+        .with_variable("TMUX", "/tmp/tmux-0/default,1,0");
+    user.run(&["up", "--wait"]).expect_success();
+    let terminal = open(&user);
+    wait_for_row(&terminal, "cache", "● ready");
+    assert_eq!(sim.calls("StartSession"), 3);
+    terminal.press(" ");
+    terminal.wait_for("1 marked");
+    terminal.press(" ");
+    terminal.wait_for("2 marked");
+    terminal.press("r");
+    terminal.wait_for("restart: a, b (2 tunnels)");
+    wait_until("two new sessions", DEADLINE, || (sim.calls("StartSession") == 5).then_some(()));
+    terminal.press("y");
+    terminal.wait_for("copied 2 lines");
+    let lines = format!("127.0.0.1:{}\n127.0.0.1:{}", user.port("a"), user.port("b"));
+    let read = |file: &str| std::fs::read_to_string(user.home().join(file)).unwrap_or_default();
+    wait_until("tmux to have both", DEADLINE, || (read("tmux-buffer") == lines).then_some(()));
+    assert_eq!(read("tmux-arguments").trim(), "load-buffer -w -");
+    assert!(terminal.has_written("\x1b]52;c;"), "a terminal around tmux may be asked, too");
 }
 
 #[test]
@@ -162,7 +310,7 @@ fn programs_get_the_terminal_and_give_it_back() {
     // An edit is in force when the editor has ended.
     terminal.wait_for("e edit");
     terminal.press("e");
-    terminal.wait_for("the configuration is in force: 1 changed");
+    terminal.wait_for("the configuration is in force");
     wait_for_row(&terminal, "db", "kv ");
     terminal.press("c");
     terminal.wait_for(&format!("client with -h 127.0.0.1 -p {port}"));

@@ -21,11 +21,11 @@ const ROLES: &str = "[profile keys]\naws_access_key_id = SIMULATED\naws_secret_a
     [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.invalid/start\n\
     sso_registration_scopes = sso:account:access\n";
 /// Named by the SHA-1 of `corp`.
-const TOKEN_FILE: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+pub(super) const TOKEN_FILE: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 /// Named by the SHA-1 of the arguments with which the AWS CLI assumes `ops`.
 const ROLE_FILE: &str = ".aws/cli/cache/43f402fd5230ca3c42b9dcf6266211504320f74d.json";
-const LONG_AGO: &str = "2020-01-01T00:00:00Z";
-const FAR_AWAY: &str = "2099-01-01T00:00:00Z";
+pub(super) const LONG_AGO: &str = "2020-01-01T00:00:00Z";
+pub(super) const FAR_AWAY: &str = "2099-01-01T00:00:00Z";
 
 fn strict() -> TestSim {
     let arguments = ["--strict", "--node", OTHER_NODE].map(str::to_owned).to_vec();
@@ -33,7 +33,7 @@ fn strict() -> TestSim {
 }
 
 /// A user with these profiles that log in, besides those of [`ROLES`]; logins are asked for at the simulator.
-fn user(sim: &TestSim, logins: &[&str]) -> TestDaemon {
+pub(super) fn user(sim: &TestSim, logins: &[&str]) -> TestDaemon {
     let mut config = ROLES.to_owned();
     for name in logins {
         let _ = writeln!(
@@ -48,21 +48,21 @@ fn user(sim: &TestSim, logins: &[&str]) -> TestDaemon {
         .with_home_file(".aws/config", &config)
 }
 
-fn token(expires: &str, more: &str) -> String {
+pub(super) fn token(expires: &str, more: &str) -> String {
     format!(
         r#"{{"startUrl": "https://corp.invalid/start", "region": "us-east-1", "accessToken": "t0ken", "expiresAt": "{expires}"{more}}}"#
     )
 }
 
 /// Whole at once: a test that counts must not have a half-written file read.
-fn replace(user: &TestDaemon, file: &str, content: &str) {
+pub(super) fn replace(user: &TestDaemon, file: &str, content: &str) {
     let path = user.home().join(file);
     fs::create_dir_all(path.parent().expect("below the home folder")).expect("our own folder");
     fs::write(path.with_extension("new"), content).expect("our own folder");
     fs::rename(path.with_extension("new"), path).expect("our own file");
 }
 
-fn profile(name: &str) -> String {
+pub(super) fn profile(name: &str) -> String {
     format!("profile = \"{name}\"")
 }
 
@@ -223,8 +223,12 @@ fn a_hundred_tunnels_fetch_once() {
 
 /// So many minutes from now, as AWS's programs write it.
 fn in_minutes(minutes: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 60 * minutes;
-    let date = Command::new("date").args(["-u", "-d", &format!("@{now}"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
+    rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() + 60 * minutes)
+}
+
+/// A time in seconds since 1970, as AWS's programs write it.
+pub(super) fn rfc3339(seconds: u64) -> String {
+    let date = Command::new("date").args(["-u", "-d", &format!("@{seconds}"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
     String::from_utf8(date.expect("date runs").stdout).expect("a date").trim().to_owned()
 }
 

@@ -1,6 +1,7 @@
 //! What processes cost: CPU seconds, memory and descriptors, as the kernel counts them.
 
 use std::fs;
+use std::time::Instant;
 
 use rustix::param::clock_ticks_per_second;
 use tunnels_tests::{open_files, resident_bytes};
@@ -39,6 +40,39 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
     let mut times = fields.split(' ').skip(11).map(|field| field.parse::<u64>().ok());
     let ticks = times.next()?? + times.next()??;
     Some(ticks as f64 / clock_ticks_per_second() as f64)
+}
+
+/// How many of the machine's cores are at work, whoever for. Processes of a lower priority only take what is left, and do not
+/// count.
+#[derive(Debug)]
+pub(crate) struct CoresMeter {
+    started: Instant,
+    before: f64,
+}
+
+impl CoresMeter {
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now(), before: machine_seconds().unwrap_or_default() }
+    }
+
+    /// On average since the start.
+    pub(crate) fn busy(&self) -> f64 {
+        (machine_seconds().unwrap_or_default() - self.before) / self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// All cores there are.
+pub(crate) fn cores() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
+}
+
+fn machine_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let fields: Vec<u64> =
+        stat.lines().next()?.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
+    // user, nice, system, idle, iowait, irq, softirq, …
+    let [user, _, system, _, _, irq, softirq, ..] = fields[..] else { return None };
+    Some((user + system + irq + softirq) as f64 / clock_ticks_per_second() as f64)
 }
 
 /// Resident memory of some processes together, in MB. Pages that they share count for each.

@@ -39,6 +39,7 @@ fn run(setting: &Setting, row: &mut Row) {
     // The other tunnel, and the other plugin, stand beside with a session of their own.
     let mut beside = Clients::start(setting, &stage.aws, remote.address(), "");
     let others = beside.ways();
+    let plugin = others.iter().find(|way| way.who == PLUGIN);
     let elsewhere = stage.aws.open_sessions().saturating_sub(1);
     for _ in 0..setting.runs {
         for (load, direction, connections) in LOADS {
@@ -58,6 +59,15 @@ fn run(setting: &Setting, row: &mut Row) {
                     row.add_time(&what(load, place, "p50"), way.who, series.p50());
                     row.add_time(&what(load, place, "p99"), way.who, series.p99());
                 }
+                if way.who == TUNNELS
+                    && bulk.is_some()
+                    && let Some(plugin) = plugin
+                {
+                    // What the transfers do to a machine that they share with simulator and agent, with nothing of ours in it.
+                    let mut ping = Ping::open(plugin.port).expect("the plugin accepts");
+                    let mut series = ping.series(TRIPS, TIME).expect("the echo goes on");
+                    row.add_time(&control(load), PLUGIN, series.p99());
+                }
             }
         }
     }
@@ -68,10 +78,17 @@ fn run(setting: &Setting, row: &mut Row) {
             let p99 = row.median(&what(load, place, "p99"), TUNNELS);
             let theirs = row.median(&what(load, place, "p99"), PLUGIN);
             let theirs = theirs.map(|ms| format!("; the plugin: {ms:.0} ms")).unwrap_or_default();
+            let beside = row.median(&control(load), PLUGIN);
+            let beside = beside.map(|ms| format!("; beside ours: {ms:.1} ms")).unwrap_or_default();
             let goal = format!("{load}, {place} tunnel: p99 ≤ 2 × idle p99 + 5 ms");
-            row.at_most(&goal, &format!("ms of {most:.1} ms{theirs}"), p99, most);
+            row.at_most(&goal, &format!("ms of {most:.1} ms{theirs}{beside}"), p99, most);
         }
     }
+}
+
+/// Where the plugin's session stands idle beside transfers of ours.
+fn control(load: &str) -> String {
+    format!("{load} of ours, a session of the plugin's beside, p99")
 }
 
 fn what(load: &str, place: &str, percent: &str) -> String {

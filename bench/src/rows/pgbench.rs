@@ -6,7 +6,7 @@ use serde_json::json;
 use tunnels_tests::Postgres;
 
 use super::Entry;
-use crate::cpu::CpuMeter;
+use crate::cpu::{CoresMeter, CpuMeter, cores};
 use crate::report::{DIRECT, PLUGIN, Row, TUNNELS};
 use crate::setting::Setting;
 use crate::stage::{Agent, Stage};
@@ -35,7 +35,9 @@ fn run(setting: &Setting, row: &mut Row) {
                     let (simulator, agent) = stage.aws.processes();
                     let parties = [("client", vec![way.pid]), ("simulator", simulator), ("agent", agent)];
                     let parties = parties.map(|(party, pids)| (party, CpuMeter::start(pids)));
+                    let machine = CoresMeter::start();
                     let done = transactions(&postgres, way.port, clients);
+                    row.add(&format!("{what}: cores at work"), way.who, "", machine.busy());
                     row.add(&what, way.who, "tps", done.rate);
                     for (party, cpu) in &parties {
                         let each = cpu.seconds() * 1000.0 / done.count;
@@ -49,7 +51,9 @@ fn run(setting: &Setting, row: &mut Row) {
         let what = what(clients, 0);
         let tps = row.median(&what, TUNNELS).unwrap_or_default();
         let goal = format!("{clients} clients at 0 ms ≥ {least} × the plugin");
-        row.at_least(&goal, &format!("× the plugin, {tps:.0} tps"), row.ratio(&what, TUNNELS, PLUGIN), least);
+        let busy = row.median(&format!("{what}: cores at work"), TUNNELS).unwrap_or_default();
+        let label = format!("× the plugin, {tps:.0} tps with {busy:.2} of {} cores at work", cores());
+        row.at_least(&goal, &label, row.ratio(&what, TUNNELS, PLUGIN), least);
     }
     row.note("CPU of the agent: the official one's processes; the built-in one is part of the simulator's");
 }

@@ -1,12 +1,13 @@
 //! Sixteen downloads at once: what a pool of sessions carries, just opened and warm.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tunnels_tests::{Direction, TestRemote};
 
 use super::Entry;
 use crate::bulk::Bulk;
+use crate::cpu::{CoresMeter, CpuMeter, cores};
 use crate::report::{PLUGIN, Row, TUNNELS};
 use crate::setting::Setting;
 use crate::stage::{Agent, Aws};
@@ -40,7 +41,14 @@ fn run(setting: &Setting, row: &mut Row) {
             let beside = usize::from(plugin.is_some());
             for pool in ["cold", "warm"] {
                 let bulk = Bulk::start(Direction::Download, user.port(&name), CONNECTIONS, &remote);
+                let agents = CpuMeter::start(aws.processes().1);
+                let (machine, measured) = (CoresMeter::start(), Instant::now());
                 row.add(&what(sessions, pool), TUNNELS, "MB/s", rate(&bulk));
+                if pool == "warm" {
+                    let agents = agents.seconds() / measured.elapsed().as_secs_f64();
+                    row.add(&at_work(sessions), TUNNELS, "cores", machine.busy());
+                    row.add(&format!("{}: for the agent", at_work(sessions)), TUNNELS, "cores", agents);
+                }
                 if let Some(theirs) = theirs {
                     // It has one session whatever we have: one figure beside all of ours.
                     row.add(&what(sessions, pool), PLUGIN, "MB/s", theirs);
@@ -54,7 +62,9 @@ fn run(setting: &Setting, row: &mut Row) {
         }
     }
     let ratio = row.ratio(&what(GOAL_SESSIONS, "warm"), TUNNELS, PLUGIN);
-    row.at_least("≥ 7.5 × the plugin with max_sessions = 8, warm", "× the plugin", ratio, 7.5);
+    let busy = row.median(&at_work(GOAL_SESSIONS), TUNNELS).unwrap_or_default();
+    let label = format!("× the plugin with {busy:.2} of {} cores at work", cores());
+    row.at_least("≥ 7.5 × the plugin with max_sessions = 8, warm", &label, ratio, 7.5);
 }
 
 fn rate(bulk: &Bulk<'_>) -> f64 {
@@ -64,6 +74,10 @@ fn rate(bulk: &Bulk<'_>) -> f64 {
 
 fn tunnel(sessions: usize) -> String {
     format!("pool-{sessions}")
+}
+
+fn at_work(sessions: usize) -> String {
+    format!("max_sessions = {sessions}, warm: cores at work")
 }
 
 fn what(sessions: usize, pool: &str) -> String {

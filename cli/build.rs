@@ -1,13 +1,16 @@
-//! Puts the commit into the binary, for `tunnels version`.
+//! Puts the commit and its date into the binary, for `tunnels version`.
 //!
-//! Packagers without a git folder set `TUNNELS_COMMIT`. Whatever goes wrong, the build does not: the
-//! commit is then `unknown`.
+//! The date is the source's, not that of the day on which somebody compiles it: the same source makes the same program.
+//! Packagers without a git folder set `TUNNELS_COMMIT` and `SOURCE_DATE_EPOCH`
+//! (<https://reproducible-builds.org/specs/source-date-epoch/>). Whatever goes wrong, the build does not: what is not known is
+//! then `unknown`.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=TUNNELS_COMMIT");
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     // Only a repository of our own counts: a source archive may lie inside somebody else's.
     let git = Path::new("../.git");
     if git.exists() {
@@ -21,16 +24,14 @@ fn main() {
         }
     }
     println!("cargo::rerun-if-changed=build.rs");
-    let commit = std::env::var("TUNNELS_COMMIT")
-        .ok()
-        .filter(|commit| !commit.is_empty())
-        .or_else(|| git.exists().then(head).flatten())
-        .unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=TUNNELS_COMMIT={commit}");
-}
-
-fn head() -> Option<String> {
-    git_says(&["rev-parse", "--short=12", "HEAD"])
+    let told = |variable: &str, ask: &[&str]| {
+        let set = std::env::var(variable).ok().filter(|value| !value.is_empty());
+        set.or_else(|| git.exists().then(|| git_says(ask)).flatten()).unwrap_or_else(|| "unknown".to_owned())
+    };
+    println!("cargo::rustc-env=TUNNELS_COMMIT={}", told("TUNNELS_COMMIT", &["rev-parse", "--short=12", "HEAD"]));
+    // In seconds since 1970.
+    let date = told("SOURCE_DATE_EPOCH", &["show", "--no-patch", "--format=%ct", "HEAD"]);
+    println!("cargo::rustc-env=TUNNELS_SOURCE_DATE={date}");
 }
 
 fn git_says(args: &[&str]) -> Option<String> {

@@ -33,6 +33,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of one answer that are read.
 const MAX_ANSWER: usize = 16 << 20;
 
+/// The protocol that a connection is upgraded to on which one daemon takes over from another.
+pub const TAKEOVER: &str = "tunnels-takeover";
+
 /// Talks to the daemon behind one socket.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -218,6 +221,20 @@ impl Client {
         self.post("/v1/stop", request).await
     }
 
+    /// `POST /v1/takeover`: asks the daemon to hand everything over on the connection that is returned. What is said there, in
+    /// which version, is the daemons' own matter.
+    ///
+    /// # Errors
+    /// As every request: see [`ClientError`].
+    pub async fn takeover(&self, protocol: u32) -> Result<UnixStream, ClientError> {
+        let response = self.send(Method::POST, &format!("/v1/takeover?protocol={protocol}"), Bytes::new()).await?;
+        let upgraded = hyper::upgrade::on(response).await.map_err(|e| ClientError::Broken(e.into()))?;
+        let parts = upgraded.downcast::<TokioIo<UnixStream>>();
+        let parts = parts.map_err(|_| ClientError::Broken("the connection is of another kind".into()))?;
+        // The daemon says nothing before it is spoken to, so nothing was read ahead.
+        Ok(parts.io.into_inner())
+    }
+
     /// `GET /v1/version`: which daemon this is.
     ///
     /// # Errors
@@ -267,7 +284,7 @@ impl Client {
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(method, path, body)).await;
         let response = answer.map_err(|_| ClientError::Silent { socket: self.socket.clone() })??;
-        if response.status().is_success() {
+        if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(response);
         }
         Err(match refusal(response).await {
@@ -287,14 +304,16 @@ impl Client {
             .await
             .map_err(|e| ClientError::Broken(e.into()))?;
         // Ends when the answer's body is read or dropped: `sender` is gone by then.
-        tokio::spawn(connection);
-        let request = Request::builder()
+        tokio::spawn(connection.with_upgrades());
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "localhost")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|e| ClientError::Broken(e.into()))?;
+            .header(header::CONTENT_TYPE, "application/json");
+        if path.starts_with("/v1/takeover") {
+            request = request.header(header::CONNECTION, "upgrade").header(header::UPGRADE, TAKEOVER);
+        }
+        let request = request.body(Full::new(body)).map_err(|e| ClientError::Broken(e.into()))?;
         sender.send_request(request).await.map_err(|e| ClientError::Broken(e.into()))
     }
 }

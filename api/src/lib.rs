@@ -30,7 +30,7 @@ mod status;
 mod traffic;
 mod types;
 
-pub use client::{Client, ClientError, Events, LogEvents};
+pub use client::{Client, ClientError, Events, LogEvents, TAKEOVER};
 pub use connection::{Connection, ConnectionState, Connections, Process};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::DaemonEvent;

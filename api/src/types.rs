@@ -88,6 +88,9 @@ pub struct DaemonVersion {
     /// The AWS variables it was started with, as [`aws_environment`] shows them.
     #[serde(default)]
     pub aws_environment: BTreeMap<String, String>,
+    /// The service that it is, as the service manager calls it; none where it was started by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// The output of `tunnels version --json`.
@@ -97,6 +100,9 @@ pub struct Version {
     pub version: String,
     /// The commit it was built from, or `unknown`.
     pub commit: String,
+    /// When that was made, where known: the date of the source, not of the build, so that the same source gives the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Timestamp>,
     /// The daemon, if one runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daemon: Option<DaemonVersion>,

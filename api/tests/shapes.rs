@@ -266,7 +266,7 @@ fn errors() {
 
 #[test]
 fn version() {
-    let version = Version { version: "0.1.0".into(), commit: "unknown".into(), daemon: None };
+    let version = Version { version: "0.1.0".into(), commit: "unknown".into(), date: None, daemon: None };
     assert_eq!(serde_json::to_value(&version).unwrap(), json!({"version": "0.1.0", "commit": "unknown"}));
     let daemon: DaemonVersion =
         serde_json::from_value(json!({"version": "0.1.0", "pid": 7, "socket": "/run/d.sock"})).unwrap();

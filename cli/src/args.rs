@@ -3,7 +3,8 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, dashboard, demo, down, logs, ls, restart, sim, status, stop, up, version, wait, why,
+    completions, config, daemon, dashboard, demo, down, logs, ls, restart, service, sim, status, stop, up, version,
+    wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Daemon(daemon::Daemon),
     /// Stop the daemon and end all its sessions
     Stop(stop::Stop),
+    /// Have the daemon start at login, as a service of yours
+    Service(service::Service),
     /// Check the configuration, show it as it is in force, or say where it is
     Config(config::Config),
     /// Try everything on this machine, without an AWS account: tunnels to a database, a cache and a web server
@@ -103,6 +106,7 @@ impl Command {
             Self::Why(why) => why.json,
             Self::Logs(logs) => logs.json,
             Self::Config(config) => config.wants_json(),
+            Self::Service(service) => service.wants_json(),
             Self::Version(version) => version.json,
             _ => false,
         }
@@ -120,6 +124,7 @@ impl Command {
             Self::Wait(wait) => wait.run(config),
             Self::Daemon(daemon) => daemon.run(config),
             Self::Stop(stop) => stop.run(config),
+            Self::Service(service) => service.run(config.as_deref()),
             Self::Config(command) => command.run(config.as_deref()),
             Self::Demo(demo) => demo.run(),
             Self::Sim(sim) => sim.run(),

@@ -3,7 +3,7 @@
 //! A command that names a configuration and finds a daemon with another one changes nothing.
 
 use crate::command::{config as configuration, version};
-use crate::{output, spawn};
+use crate::{output, services, spawn};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,11 +36,6 @@ impl Link {
         Self { notes, ..self }
     }
 
-    /// The configuration that was named.
-    pub(crate) fn config(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
-
     /// A client for the daemon that runs, after a look at whether it is the one that is meant.
     pub(crate) async fn running(&self) -> Result<&Client, ApiError> {
         let daemon = self.client.version().await.map_err(|error| self.without_daemon(error))?;
@@ -62,18 +57,27 @@ impl Link {
                     );
                 }
                 let shell = aws_environment(std::env::vars_os());
-                if let Some(note) = environment_note(&daemon.aws_environment, &shell) {
+                if let Some(note) = environment_note(&daemon.aws_environment, &shell, daemon.service.is_some()) {
                     output::say(&note);
                 }
             }
             Err(error) if error.is_unreachable() => {
-                spawn::daemon(&self.places, &self.client, self.config.as_deref()).await?;
+                self.start().await?;
                 let daemon = self.client.version().await?;
+                self.check_config(&daemon)?;
                 output::say(&format!("started the daemon (pid {})", daemon.pid));
             }
             Err(error) => return Err(error.into()),
         }
         Ok(&self.client)
+    }
+
+    /// Starts a daemon where none runs: the service, if it is installed.
+    pub(crate) async fn start(&self) -> Result<(), ApiError> {
+        if services::started(&self.places) {
+            return Ok(());
+        }
+        spawn::daemon(&self.places, &self.client, self.config.as_deref(), None).await
     }
 
     /// Makes the daemon read a file that was written after it last did: it watches, but whoever edits and then
@@ -164,7 +168,11 @@ pub(crate) fn places() -> Result<Places, ApiError> {
 
 /// What to say when the shell's AWS variables are not the daemon's; it cannot take them over, because
 /// its open sessions were made with its own.
-fn environment_note(daemon: &BTreeMap<String, String>, shell: &BTreeMap<String, String>) -> Option<String> {
+fn environment_note(
+    daemon: &BTreeMap<String, String>,
+    shell: &BTreeMap<String, String>,
+    is_service: bool,
+) -> Option<String> {
     // A daemon in the background has them like that; one in the foreground as they were written.
     let absolute: BTreeMap<&str, PathBuf> = spawn::absolute_files(|name| shell.get(name).map(OsString::from)).collect();
     let is_same = |name: &String| {
@@ -183,9 +191,14 @@ fn environment_note(daemon: &BTreeMap<String, String>, shell: &BTreeMap<String, 
             format!("  {name} is {} here and {} in the daemon", value(shell), value(daemon))
         })
         .collect();
+    let (why, mend) = if is_service {
+        ("is a service with", "to have them there: a line NAME=value each in ~/.config/tunnels/environment, then")
+    } else {
+        ("was started from a shell with", "to use this shell's:")
+    };
     (!differing.is_empty()).then(|| {
         format!(
-            "note: the daemon was started from a shell with other AWS variables, and keeps those:\n{}\n  to use this shell's: tunnels stop && tunnels up",
+            "note: the daemon {why} other AWS variables, and keeps those:\n{}\n  {mend} tunnels daemon --takeover",
             differing.join("\n")
         )
     })
@@ -213,13 +226,15 @@ mod tests {
     #[test]
     fn only_differing_variables_are_told_with_the_mend() {
         let daemon = vars(&[("AWS_PROFILE", "dev"), ("AWS_REGION", "eu-west-1")]);
-        assert_eq!(environment_note(&daemon, &daemon), None);
+        assert_eq!(environment_note(&daemon, &daemon, false), None);
         let shell = vars(&[("AWS_PROFILE", "prod"), ("AWS_REGION", "eu-west-1"), ("AWS_CA_BUNDLE", "/ca")]);
-        let note = environment_note(&daemon, &shell).unwrap();
+        let note = environment_note(&daemon, &shell, false).unwrap();
         assert!(note.contains("AWS_PROFILE is `prod` here and `dev` in the daemon"), "{note}");
         assert!(note.contains("AWS_CA_BUNDLE is `/ca` here and not set in the daemon"), "{note}");
         assert!(!note.contains("AWS_REGION"), "{note}");
-        assert!(note.contains("tunnels stop && tunnels up"), "{note}");
+        assert!(note.contains("tunnels daemon --takeover"), "{note}");
+        let note = environment_note(&daemon, &shell, true).unwrap();
+        assert!(note.contains("~/.config/tunnels/environment"), "{note}");
     }
 
     #[test]
@@ -227,8 +242,8 @@ mod tests {
         let absolute = std::path::absolute("certs/ca.pem").unwrap();
         let daemon = vars(&[("AWS_CA_BUNDLE", absolute.to_str().unwrap()), ("AWS_CONFIG_FILE", "~/aws")]);
         let shell = |path| vars(&[("AWS_CA_BUNDLE", path), ("AWS_CONFIG_FILE", "~/aws")]);
-        assert_eq!(environment_note(&daemon, &shell("certs/ca.pem")), None);
-        let note = environment_note(&daemon, &shell("other/ca.pem")).unwrap();
+        assert_eq!(environment_note(&daemon, &shell("certs/ca.pem"), false), None);
+        let note = environment_note(&daemon, &shell("other/ca.pem"), false).unwrap();
         assert!(note.contains("AWS_CA_BUNDLE is `other/ca.pem` here"), "{note}");
     }
 
@@ -249,6 +264,7 @@ mod tests {
             config_loaded: None,
             config_error: None,
             aws_environment: BTreeMap::new(),
+            service: None,
         };
         let error = link(Some("/home/ada/ours.toml")).check_config(&daemon).unwrap_err();
         assert_eq!(error.code, ErrorCode::ConfigMismatch);

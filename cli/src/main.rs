@@ -3,6 +3,7 @@
 //! Everything of substance is elsewhere: tunnels in `tunnels-daemon`, views in `tunnels-tui`, the
 //! simulated AWS side in `ssm-sim`. A command is a file in `command/`.
 
+mod activation;
 mod args;
 mod command;
 mod completion;
@@ -14,6 +15,7 @@ mod logging;
 mod open_files;
 mod output;
 mod protection;
+mod services;
 mod signals;
 mod spawn;
 

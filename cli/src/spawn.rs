@@ -6,6 +6,7 @@
 //! before and beside the log.
 
 use crate::logging::file;
+use crate::services;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -42,22 +43,42 @@ impl Report {
     }
 }
 
-/// Starts a daemon that outlives us and waits until it listens.
-pub(crate) async fn daemon(places: &Places, client: &Client, config: Option<&Path>) -> Result<(), ApiError> {
+/// What a service manager gives its own processes.
+const MANAGERS: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+
+/// Starts a daemon that outlives us and waits until it listens; where one is to be taken over, its connections may go on for so
+/// long.
+pub(crate) async fn daemon(
+    places: &Places,
+    client: &Client,
+    config: Option<&Path>,
+    takeover: Option<Duration>,
+) -> Result<(), ApiError> {
     let failed = |what: &str, error: &io::Error| {
         ApiError::new(ErrorCode::Failed, format!("cannot start the daemon: {what}: {error}"))
     };
     let log_path = log_path(places);
     // Without a file it says itself what is wrong with the folder, or goes on without one.
-    let stderr = file::open(&log_path).map_or_else(|_| Stdio::null(), Stdio::from);
+    let own_log = || file::open(&log_path).map_or_else(|_| Stdio::null(), Stdio::from);
+    let stderr = if services::own_name().is_some() { Stdio::inherit() } else { own_log() };
     let program = std::env::current_exe().map_err(|e| failed("which program this is", &e))?;
 
     let mut command = Command::new(&program);
     if let Some(config) = config {
         command.arg("--config").arg(config);
     }
+    command.args(["daemon", "--foreground", "--report"]);
+    if let Some(drain) = takeover {
+        command.arg("--takeover").arg(format!("--drain={}ms", drain.as_millis()));
+    }
+    if services::own_name().is_none() {
+        // It is not the service that we may be part of.
+        for name in MANAGERS {
+            command.env_remove(name);
+        }
+    }
     command
-        .args(["daemon", "--foreground", "--report"])
         // The child works in `/`, so that no file system stays busy because of it. What names a file relative
         // to the folder we are in must still find it.
         .current_dir("/")

@@ -4,6 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -132,9 +133,12 @@ pub(crate) fn own_uid() -> io::Result<u32> {
 
 /// A lock, which the system gives up with the process, however that ends. The file stays: removing it would
 /// let two processes lock two files of one name.
+///
+/// It is the open file's, not the process's (flock(2)): another process that is given a descriptor of it has the lock, too, and
+/// it is free when both have let go. So it passes from one daemon to the next without a moment in which it is free.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why a lock could not be had.
@@ -155,7 +159,7 @@ impl Lock {
     /// of which `is_leaving` says that it is on its way out is waited for, for a moment.
     pub(crate) fn take(path: &Path, note: &str, is_leaving: impl Fn() -> bool) -> Result<Self, LockError> {
         let at = |action| move |source| LockError::Claim(ClaimError::io(action, path)(source));
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -183,11 +187,27 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(at("lock")(source)),
             }
         }
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "{}\n{note}\n", std::process::id()))
-            .map_err(at("write"))?;
-        Ok(Self { _file: file })
+        let lock = Self { file };
+        lock.sign(note).map_err(at("write"))?;
+        Ok(lock)
+    }
+
+    /// Takes over the lock of another daemon, which may still have it as well.
+    pub(crate) fn inherit(file: OwnedFd) -> Self {
+        Self { file: file.into() }
+    }
+
+    /// Leaves our process id and a note for whoever comes in vain.
+    pub(crate) fn sign(&self, note: &str) -> io::Result<()> {
+        let mut file = &self.file;
+        file.set_len(0)?;
+        file.rewind()?;
+        write!(file, "{}\n{note}\n", std::process::id())
+    }
+
+    /// Another descriptor of it, to be given to another process.
+    pub(crate) fn to_file(&self) -> io::Result<OwnedFd> {
+        self.file.as_fd().try_clone_to_owned()
     }
 }
 
@@ -222,6 +242,20 @@ mod tests {
         };
         assert_eq!((pid, note.as_deref()), (Some(std::process::id()), Some("a note")));
         drop(first);
+        Lock::take(&path, "", || false).expect("it is free again");
+    }
+
+    #[test]
+    fn a_lock_that_was_handed_over_is_held_until_both_have_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let first = Lock::take(&path, "old", || false).unwrap();
+        let second = Lock::inherit(first.to_file().unwrap());
+        second.sign("new").unwrap();
+        drop(first);
+        let LockError::Held { note, .. } = Lock::take(&path, "", || false).unwrap_err() else { panic!("it is held") };
+        assert_eq!(note.as_deref(), Some("new"));
+        drop(second);
         Lock::take(&path, "", || false).expect("it is free again");
     }
 }

@@ -1,40 +1,34 @@
-//! The daemon's control task: one select over commands, the signal to stop and the clock.
+//! How a daemon comes to be: from its configuration, the folder it claims, and what another daemon hands it.
 //!
-//! It never awaits AWS or a tunnel while it runs, so no command waits for another. Everything it starts has
-//! ended when it returns.
+//! What it does then is in `control`.
+
+mod control;
 
 use crate::aws::AwsConnector;
 use crate::claim::ClaimError;
-use crate::clock;
-use crate::config::{Config, ConfigErrors};
-use crate::config_source::{ConfigSource, Loaded};
-use crate::disturbance;
-use crate::expiry;
-use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle, ReloadReply, Reply};
+use crate::config::{Config, ConfigErrors, Resolved};
+use crate::config_source::ConfigSource;
+use crate::doors::Doors;
+use crate::handle::{COMMAND_QUEUE, DaemonCommand, DaemonHandle};
 use crate::ipc::Instance;
-use crate::leftovers;
 use crate::log_buffer::LogBuffer;
-use crate::logins::Logins;
+use crate::manager::ServiceManager;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
-use crate::supervisor::Supervisor;
+use crate::takeover::{Predecessor, Taken, ask};
 use crate::tunnel::{Allowances, Nudges, Surroundings, Turns};
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
-use tunnels_api::{ApiError, DaemonEvent, DaemonVersion, ErrorCode, Reloaded};
+use tunnels_api::{ApiError, DaemonVersion, ErrorCode, Timestamp};
 
 /// How long open connections may go on at the end, unless the command to stop says otherwise.
 pub const DRAIN: Duration = Duration::from_secs(5);
-/// How often byte counters are turned into rates.
-const SAMPLE: Duration = Duration::from_secs(1);
 
 /// What a daemon runs with.
 #[derive(Debug)]
@@ -55,6 +49,12 @@ pub struct Options {
     pub commit: Option<String>,
     /// Where the recent lines of the log are; an empty one if nothing writes to it.
     pub logs: LogBuffer,
+    /// The API's socket, where the service manager listens on it.
+    pub activated: Option<UnixListener>,
+    /// Who is told how it goes.
+    pub manager: ServiceManager,
+    /// The service that it is, as its manager calls it.
+    pub service: Option<String>,
 }
 
 /// Why a daemon could not start.
@@ -75,6 +75,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The daemon that runs could not be taken over.
+    #[error(transparent)]
+    Takeover(ApiError),
 }
 
 /// A daemon that is ready to serve.
@@ -86,6 +89,17 @@ pub struct Daemon {
     config: Config,
     source: ConfigSource,
     around: Surroundings,
+    predecessor: Option<Predecessor>,
+    /// What users gave as reasons to the daemon before this one.
+    reasons: BTreeMap<String, String>,
+    manager: ServiceManager,
+}
+
+/// What makes a daemon the one of its folders.
+struct Place {
+    instance: Instance,
+    state: StateFile,
+    doors: Doors,
 }
 
 impl Daemon {
@@ -94,15 +108,43 @@ impl Daemon {
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub fn start(options: Options) -> Result<Self, StartError> {
-        let (source, loaded) = ConfigSource::open(options.config_path);
-        let resolved = loaded.config?;
-        let instance = Instance::claim(&options.runtime_dir)?;
-        let state = StateFile::open(&options.state_dir, instance.socket()).map_err(|error| match error {
-            ClaimError::Io { source, .. } => StartError::State { path: options.state_dir.clone(), source },
-            other => other.into(),
-        })?;
-        let board = StatusBoard::new(loaded.at);
+    pub fn start(mut options: Options) -> Result<Self, StartError> {
+        let (source, loaded) = ConfigSource::open(options.config_path.clone());
+        // Before it claims anything.
+        let read = (loaded.config?, loaded.at);
+        let instance = Instance::claim(&options.runtime_dir, options.activated.take())?;
+        let state =
+            StateFile::open(&options.state_dir, instance.socket()).map_err(|error| unusable(&options, error))?;
+        Ok(Self::new(options, source, read, Place { instance, state, doors: Doors::default() }))
+    }
+
+    /// Takes over from the daemon of the folder, whose open connections may go on there for `drain`: it serves until this
+    /// one runs, and if that does not come to pass. Without one, starts as [`Self::start`] does.
+    ///
+    /// # Errors
+    /// [`StartError`]; the other daemon goes on then.
+    pub async fn take_over(options: Options, drain: Duration) -> Result<Self, StartError> {
+        let (source, loaded) = ConfigSource::open(options.config_path.clone());
+        let read = (loaded.config?, loaded.at);
+        let socket = tunnels_api::socket_in(&options.runtime_dir).map_err(ClaimError::from)?;
+        if options.activated.is_some() {
+            // The service manager listens there, and starts one daemon at a time: there is nobody to ask.
+            return Self::start(options);
+        }
+        let Some(taken) = ask(&socket).await.map_err(StartError::Takeover)? else { return Self::start(options) };
+        same_folder(&taken.state_dir, &options.state_dir)?;
+        let Taken { socket, lock, state_lock, estate, reasons, doors, mut predecessor, .. } = taken;
+        let instance = Instance::inherit(&options.runtime_dir, socket, lock)?;
+        let state = StateFile::inherit(&options.state_dir, state_lock, estate);
+        let state = state.map_err(|error| unusable(&options, error))?;
+        predecessor.take(drain).await.map_err(StartError::Takeover)?;
+        let daemon = Self::new(options, source, read, Place { instance, state, doors });
+        Ok(Self { predecessor: Some(predecessor), reasons, ..daemon })
+    }
+
+    fn new(options: Options, source: ConfigSource, (resolved, read): (Resolved, Timestamp), place: Place) -> Self {
+        let Place { instance, state, doors } = place;
+        let board = StatusBoard::new(read);
         let config = resolved.config.clone();
         board.set_resolved(resolved);
         let (sender, commands) = mpsc::channel(COMMAND_QUEUE);
@@ -115,8 +157,9 @@ impl Daemon {
             config_loaded: None,
             config_error: None,
             aws_environment: tunnels_api::aws_environment(std::env::vars_os()),
+            service: options.service,
         };
-        Ok(Self {
+        Self {
             handle: DaemonHandle::new(sender, board.clone(), options.logs, version),
             commands,
             instance,
@@ -127,12 +170,16 @@ impl Daemon {
                 board,
                 state,
                 turns: Turns::default(),
+                doors,
                 nudges: Nudges::new(),
                 allowances: Allowances::default(),
                 drain: options.drain,
                 hurry: CancellationToken::new(),
             },
-        })
+            predecessor: None,
+            reasons: BTreeMap::new(),
+            manager: options.manager,
+        }
     }
 
     /// How many tunnels are configured.
@@ -144,133 +191,6 @@ impl Daemon {
     pub fn handle(&self) -> DaemonHandle {
         self.handle.clone()
     }
-
-    /// Serves until `shutdown` or the command to stop; then everything has ended.
-    ///
-    /// # Errors
-    /// The socket could not be served.
-    pub async fn run(self, shutdown: CancellationToken) -> io::Result<()> {
-        let Self { handle, mut commands, instance, config, mut source, around } = self;
-        let drain = around.drain;
-        let board = around.board.clone();
-        let state = around.state.clone();
-        let serving_ends = CancellationToken::new();
-        let watching = disturbance::watch(around.nudges.clone());
-        let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
-        // Whoever asked for the configuration to be read, and is told what came of it.
-        let mut asked: Vec<ReloadReply> = Vec::new();
-        // Before anybody asks for credentials.
-        let logins = Logins::watch(Arc::clone(&around.aws), around.nudges.clone());
-        let expiring = expiry::keep_watched(Arc::clone(&around.aws), board.clone(), around.nudges.clone());
-        // Before anybody is served: the first to ask is to see every tunnel.
-        let mut supervisor = Supervisor::new(config, around);
-        // All of these end with this future, however it ends.
-        let server = AbortOnDropHandle::new(tokio::spawn(instance.serve(handle, serving_ends.clone())));
-        let writer = {
-            let state = state.clone();
-            AbortOnDropHandle::new(tokio::spawn(async move { state.keep_written().await }))
-        };
-        let cleaner = AbortOnDropHandle::new(tokio::spawn(cleaning));
-        let _watcher = AbortOnDropHandle::new(tokio::spawn(watching));
-        let _expiring = AbortOnDropHandle::new(tokio::spawn(expiring));
-        let _logins = AbortOnDropHandle::new(tokio::spawn(logins.keep_told()));
-
-        let mut sample = interval(SAMPLE);
-        sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (drain, stopped) = loop {
-            tokio::select! {
-                // Cancel-safe, all four: a channel, a token, an interval and a source that says so.
-                command = commands.recv() => match command {
-                    Some(DaemonCommand::Up(select, reason, reply)) => {
-                        answer(&state, reply, supervisor.up(&select, reason.as_deref()));
-                    }
-                    Some(DaemonCommand::Down(select, reply)) => answer(&state, reply, supervisor.down(&select)),
-                    Some(DaemonCommand::Restart(select, reply)) => answer(&state, reply, supervisor.restart(&select)),
-                    Some(DaemonCommand::Reload(reply)) => {
-                        asked.push(reply);
-                        source.reload();
-                    }
-                    Some(DaemonCommand::Stop(wanted, reply)) => break (wanted.unwrap_or(drain), Some(reply)),
-                    None => break (drain, None),
-                },
-                loaded = source.next() => {
-                    let (outcome, in_force) = apply(loaded, &mut supervisor, &board);
-                    let asked = std::mem::take(&mut asked);
-                    // A tunnel takes its change over within a moment; this task waits for none.
-                    tokio::spawn(async move {
-                        in_force.await;
-                        for reply in asked {
-                            // Whoever asked may be gone.
-                            drop(reply.send(outcome.clone()));
-                        }
-                    });
-                }
-                () = shutdown.cancelled() => break (drain, None),
-                _ = sample.tick() => board.sample(clock::now()),
-            }
-        };
-        tracing::info!("stopping; open connections may go on for {drain:?}");
-        if let Some(reply) = stopped {
-            // Whoever asked may be gone.
-            let _ = reply.send(());
-        }
-        // Commands that still come are refused, those that wait are answered with "stopping".
-        drop(commands);
-        supervisor.stop(drain).await;
-        cleaner.abort();
-        writer.abort();
-        state.write();
-        board.announce(DaemonEvent::Stopping);
-        serving_ends.cancel();
-        server.await.map_err(io::Error::other)?
-    }
-}
-
-/// Answers a command once what it has changed survives a crash.
-fn answer(state: &StateFile, reply: Reply, result: Result<Vec<String>, ApiError>) {
-    let state = state.clone();
-    tokio::spawn(async move {
-        state.written().await;
-        // Whoever asked may be gone.
-        drop(reply.send(result));
-    });
-}
-
-/// Puts a configuration in force, or says why the one before stays.
-fn apply(
-    loaded: Loaded,
-    supervisor: &mut Supervisor,
-    board: &StatusBoard,
-) -> (Result<Reloaded, ApiError>, BoxFuture<'static, ()>) {
-    match loaded.config {
-        Ok(resolved) => {
-            let (done, in_force) = supervisor.apply(resolved.config.clone(), loaded.at);
-            board.set_resolved(resolved);
-            tell(&done);
-            (Ok(done), in_force.boxed())
-        }
-        Err(errors) => {
-            let report = errors.render(false);
-            if board.config_rejected(report.clone()) {
-                tracing::warn!("the edited configuration is wrong; the one before stays in force\n{report}");
-            }
-            let text = format!("the configuration is wrong; the one before stays in force\n{report}");
-            (Err(ApiError::new(ErrorCode::ConfigInvalid, text)), ready(()).boxed())
-        }
-    }
-}
-
-/// What an edit has changed, for the log; a file that was only touched is not worth a line.
-fn tell(done: &Reloaded) {
-    let Reloaded { added, removed, changed, restarted } = done;
-    let parts: Vec<String> = [("added", added), ("removed", removed), ("changed", changed), ("restarted", restarted)]
-        .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| format!("{what} {}", names.join(", ")))
-        .collect();
-    if !parts.is_empty() {
-        tracing::info!("the configuration has changed: {}", parts.join("; "));
-    }
 }
 
 /// Starts a daemon and serves until `shutdown` or the command to stop.
@@ -281,4 +201,24 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), St
     let path = options.runtime_dir.clone();
     let serving = Daemon::start(options)?.run(shutdown).await;
     serving.map_err(|source| ClaimError::Io { action: "serve in", path, source }.into())
+}
+
+fn unusable(options: &Options, error: ClaimError) -> StartError {
+    match error {
+        ClaimError::Io { source, .. } => StartError::State { path: options.state_dir.clone(), source },
+        other => other.into(),
+    }
+}
+
+/// Two daemons with one socket and two memories would lose sessions.
+fn same_folder(theirs: &Path, ours: &Path) -> Result<(), StartError> {
+    let same = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if same(theirs) == same(ours) {
+        return Ok(());
+    }
+    let (theirs, ours) = (theirs.display(), ours.display());
+    let text =
+        format!("the running daemon keeps its state in {theirs}, and this one would in {ours}; nothing was changed");
+    let hint = format!("set XDG_STATE_HOME as there, or TUNNELS_STATE_DIR={theirs}");
+    Err(StartError::Takeover(ApiError::new(ErrorCode::Failed, text).with_hint(hint)))
 }

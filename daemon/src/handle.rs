@@ -8,6 +8,7 @@ use crate::config::Resolved;
 use crate::connections::Open;
 use crate::log_buffer::LogBuffer;
 use crate::status::{ConfigState, StatusBoard, Subscription};
+use crate::takeover::Asked;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +30,8 @@ pub enum DaemonCommand {
     Restart(Vec<String>, Reply),
     /// Read the configuration again and apply what has changed.
     Reload(ReloadReply),
+    /// Let another daemon take over.
+    HandOver(Asked),
     /// Stop the daemon, letting open connections go on for so long (`None`: the daemon's default).
     Stop(Option<Duration>, oneshot::Sender<()>),
 }
@@ -99,6 +102,14 @@ impl DaemonHandle {
         let (reply, answer) = oneshot::channel();
         self.commands.send(DaemonCommand::Stop(drain, reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
+    }
+
+    /// Lets the daemon on the other end of a connection take over.
+    ///
+    /// # Errors
+    /// The daemon is stopping already.
+    pub(crate) async fn hand_over(&self, asked: Asked) -> Result<(), ApiError> {
+        self.commands.send(DaemonCommand::HandOver(asked)).await.map_err(|_| stopping())
     }
 
     /// All configured tunnels in the order of the configuration, with live figures.

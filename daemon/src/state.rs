@@ -5,8 +5,10 @@
 //! tunnels that start at once cost a few writes; a file that cannot be written costs a warning and nothing
 //! else.
 
+mod estate;
 mod record;
 
+pub(crate) use estate::{Estate, Used};
 pub(crate) use record::{SessionRecord, StartRecord};
 
 use crate::claim::{ClaimError, Lock, LockError, own_uid, private_folder, problem};
@@ -18,7 +20,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tunnels_api::TargetState;
 
 /// How long changes are gathered. A crash within it loses them, so it is short.
@@ -41,8 +43,8 @@ struct Shared {
     unanswered: Notify,
     /// Whoever has to have it written waits here: one writes what all who wait have changed.
     writing: tokio::sync::Mutex<()>,
-    /// Another daemon would take our sessions for leftovers.
-    _lock: Lock,
+    /// Another daemon would take our sessions for leftovers. None once another one has the folder, and knows of them.
+    lock: Mutex<Option<Lock>>,
 }
 
 #[derive(Debug)]
@@ -57,6 +59,19 @@ struct Memory {
     written: u64,
     /// Why the file could not be written the last time, which is told once.
     unwritten: Option<String>,
+    /// What the daemon before this one still uses; it is in the file as well.
+    predecessor: Used,
+    sink: Sink,
+}
+
+/// Where changes go.
+#[derive(Debug)]
+enum Sink {
+    File,
+    /// Nowhere for now: another daemon may be taking over.
+    Held,
+    /// To the daemon that has taken over, and has the file.
+    Heir(watch::Sender<Used>),
 }
 
 impl StateFile {
@@ -74,11 +89,23 @@ impl StateFile {
         })?;
         let path = folder.join("state.json");
         let content = read(&path).map_err(ClaimError::io("read", &path))?;
-        let leftovers = content.sessions.keys().cloned().collect();
-        let unseen = content.starts.keys().cloned().collect();
-        let memory = Mutex::new(Memory { content, leftovers, unseen, version: 0, written: 0, unwritten: None });
+        Ok(Self::new(path, lock, content))
+    }
+
+    /// Sessions and starts in `content` are nobody's.
+    fn new(path: PathBuf, lock: Lock, content: Content) -> Self {
+        let memory = Mutex::new(Memory {
+            leftovers: content.sessions.keys().cloned().collect(),
+            unseen: content.starts.keys().cloned().collect(),
+            content,
+            version: 0,
+            written: 0,
+            unwritten: None,
+            predecessor: Used::default(),
+            sink: Sink::File,
+        });
         let (changed, unanswered, writing) = (Notify::new(), Notify::new(), tokio::sync::Mutex::default());
-        Ok(Self(Arc::new(Shared { path, memory, changed, unanswered, writing, _lock: lock })))
+        Self(Arc::new(Shared { path, memory, changed, unanswered, writing, lock: Mutex::new(Some(lock)) }))
     }
 
     /// What was wanted of a tunnel when the last daemon ended.
@@ -195,7 +222,16 @@ impl StateFile {
     pub(crate) fn write(&self) {
         // The lock is held over the write, so that the file never goes back in time.
         let mut memory = self.lock();
-        let written = serde_json::to_vec_pretty(&memory.content).map_err(io::Error::other).and_then(|bytes| {
+        match &memory.sink {
+            Sink::File => {}
+            Sink::Held => return,
+            Sink::Heir(heir) => {
+                heir.send_replace(memory.used());
+                memory.written = memory.version;
+                return;
+            }
+        }
+        let written = serde_json::to_vec_pretty(&memory.all()).map_err(io::Error::other).and_then(|bytes| {
             let fresh = self.0.path.with_extension("json.new");
             write_private(&fresh, &bytes)?;
             std::fs::rename(&fresh, &self.0.path)
@@ -212,6 +248,10 @@ impl StateFile {
             tracing::info!("{path} is written again");
         }
         memory.unwritten = trouble;
+    }
+
+    fn folder_lock(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.0.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {

@@ -6,6 +6,7 @@ use crate::config::{Config, ConfigChange, TunnelConfig, diff};
 use crate::tunnel::{Busy, Surroundings, TunnelHandle};
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -24,14 +25,24 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     /// Starts a task for every tunnel; those that were wanted when the last daemon ended come up.
-    pub(crate) fn new(config: Config, around: Surroundings) -> Self {
+    /// With what users gave as reasons, where another daemon has handed that over.
+    pub(crate) fn new(config: Config, around: Surroundings, reasons: &BTreeMap<String, String>) -> Self {
         around.state.keep_wanted(|name| config.tunnels.iter().any(|tunnel| tunnel.name == name));
+        let is_wanted = |tunnel: &&TunnelConfig| around.state.wanted(&tunnel.name) == Some(TargetState::Up);
+        around.doors.keep_inherited(config.tunnels.iter().filter(is_wanted).map(|tunnel| &tunnel.local));
         let mut supervisor = Self { tunnels: Vec::new(), leaving: JoinSet::new(), around, config };
         for tunnel in supervisor.config.tunnels.clone() {
             let wanted = supervisor.around.state.wanted(&tunnel.name).unwrap_or(TargetState::Down);
-            supervisor.add(tunnel, wanted);
+            let reason = reasons.get(&tunnel.name).map(String::as_str);
+            supervisor.add(tunnel, wanted, reason);
         }
         supervisor
+    }
+
+    /// What users gave as reasons of tunnels that are up.
+    pub(crate) fn reasons(&self) -> BTreeMap<String, String> {
+        let given = |handle: &TunnelHandle| Some((handle.config().name.clone(), handle.reason()?.to_owned()));
+        self.tunnels.iter().filter_map(given).collect()
     }
 
     /// Applies an edit by its differences; tunnels that it does not touch do not notice. What is answered is
@@ -55,7 +66,7 @@ impl Supervisor {
                     if wanted == TargetState::Up {
                         self.around.state.want(&tunnel.name, wanted);
                     }
-                    self.add(tunnel, wanted);
+                    self.add(tunnel, wanted, None);
                 }
                 ConfigChange::Remove(name) => {
                     self.remove(&name);
@@ -80,11 +91,11 @@ impl Supervisor {
         (done, join_all(self.tunnels.iter().map(TunnelHandle::up_to_date)).map(drop))
     }
 
-    fn add(&mut self, tunnel: TunnelConfig, wanted: TargetState) {
+    fn add(&mut self, tunnel: TunnelConfig, wanted: TargetState, reason: Option<&str>) {
         let mut handle = TunnelHandle::spawn(tunnel, self.around.clone());
         if wanted == TargetState::Up {
             // Its queue is empty: it has just been made.
-            let _ = handle.up(None);
+            let _ = handle.up(reason);
         }
         self.tunnels.push(handle);
     }

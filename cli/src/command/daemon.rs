@@ -7,21 +7,40 @@ use crate::link::{self, Link};
 use crate::logging::{self, Log, LogFile, LogFormat, Outputs, file};
 use crate::signals::Signals;
 use crate::spawn::{self, Report};
-use crate::{open_files, output};
+use crate::{activation, duration, open_files, output, services};
 use clap::Args;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tunnels_api::{ApiError, ErrorCode, Places};
+use tunnels_api::{ApiError, DaemonVersion, ErrorCode, Places};
 use tunnels_aws::SdkConnector;
-use tunnels_daemon::{DRAIN, LogBuffer, Options, StartError};
+use tunnels_daemon::{DRAIN, LogBuffer, Options, ServiceManager, StartError};
+
+const EXAMPLES: &str = "\
+Examples:
+  tunnels daemon                          in the background; `tunnels up` does so by itself
+  tunnels daemon --foreground             here, with its log
+  tunnels daemon --takeover               this version, with this shell's variables, in place of the one that runs";
 
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Daemon {
     /// Stay in the foreground and log to standard error
     #[arg(long)]
     foreground: bool,
+    /// Take over from the daemon that runs, if one does: its ports stay open, so that nobody is refused, and its connections
+    /// go on there until they end
+    ///
+    /// It is the way to upgrade, and to give the daemon this shell's AWS variables. `tunnels version` says whether the daemon that
+    /// runs is another version than this program.
+    #[arg(long)]
+    takeover: bool,
+    /// How long connections of the daemon before may go on at most
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::parse, requires = "takeover")]
+    drain: Duration,
     /// How lines are written to standard error
     #[arg(long, value_name = "FORMAT", default_value = "text", requires = "foreground")]
     log_format: LogFormat,
@@ -41,12 +60,13 @@ struct Warnings {
 impl Daemon {
     pub(crate) fn run(self, named: Option<PathBuf>) -> Result<Exit, ApiError> {
         if !self.foreground {
-            return start_in_background(named);
+            return if self.takeover { take_over(named, self.drain) } else { start_in_background(named) };
         }
+        let activated = activation::socket();
         let outcome = link::places().and_then(|places| {
             let Log { buffer, last_words: _last_words, file_error } = logging::init_daemon(self.outputs(&places));
             let warnings = Warnings { most_files: open_files::raise_limit(), log_file: file_error };
-            block_on_all_cores(self.serve(named, places, buffer, warnings))
+            block_on_all_cores(self.serve(named, places, buffer, warnings, activated))
         });
         if let (true, Err(error)) = (self.report, &outcome) {
             Report::Error(error.clone()).write();
@@ -56,7 +76,7 @@ impl Daemon {
 
     fn outputs(&self, places: &Places) -> Outputs {
         let path = file::path_in(&places.state_dir);
-        if self.report {
+        if self.report && services::own_name().is_none() {
             // Started by another command: nobody reads its standard error.
             Outputs { file: LogFile::taking_stderr(path), stderr: None }
         } else {
@@ -70,6 +90,7 @@ impl Daemon {
         places: Places,
         logs: LogBuffer,
         warnings: Warnings,
+        activated: Option<UnixListener>,
     ) -> Result<Exit, ApiError> {
         // Before anything is opened: a signal from here on ends it in order.
         let mut signals = Signals::listen()?;
@@ -77,7 +98,7 @@ impl Daemon {
         let config_path = config::find(named.as_deref())?;
         config::must_exist(&config_path)?;
         let log_path = file::path_in(&places.state_dir);
-        let daemon = tunnels_daemon::Daemon::start(Options {
+        let options = Options {
             config_path,
             runtime_dir: places.runtime_dir,
             state_dir: places.state_dir,
@@ -86,8 +107,16 @@ impl Daemon {
             version: VERSION.to_owned(),
             commit: commit(),
             logs,
-        })
-        .map_err(|error| not_started(&error))?;
+            activated,
+            manager: ServiceManager::from_env(|name| std::env::var_os(name)),
+            service: services::own_name(),
+        };
+        let started = if self.takeover {
+            tunnels_daemon::Daemon::take_over(options, self.drain).await
+        } else {
+            tunnels_daemon::Daemon::start(options)
+        };
+        let daemon = started.map_err(|error| not_started(&error))?;
         let handle = daemon.handle();
         let version = handle.version();
         tracing::info!(
@@ -144,10 +173,51 @@ fn start_in_background(named: Option<PathBuf>) -> Result<Exit, ApiError> {
     })
 }
 
+/// Starts a daemon that takes the place of the one that runs; within a service the service does it.
+fn take_over(named: Option<PathBuf>, drain: Duration) -> Result<Exit, ApiError> {
+    block_on(async {
+        let link = Link::new(named)?.with_notes(false);
+        let before = match link.client.version().await {
+            Ok(before) => before,
+            Err(error) if error.is_unreachable() => {
+                link.started().await?;
+                return Ok(Exit::Done);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let client = link.running().await?;
+        if services::reloaded(&before)? {
+            output::say(&format!("the service {} has reloaded", before.service.as_deref().unwrap_or_default()));
+        } else {
+            let config = before.config.as_deref().map(Path::new);
+            spawn::daemon(&link.places, client, config, Some(drain)).await?;
+        }
+        let now = client.version().await?;
+        let named = |daemon: &DaemonVersion| {
+            let commit = daemon.commit.as_deref().unwrap_or("unknown");
+            format!("{} ({commit}), pid {}", daemon.version, daemon.pid)
+        };
+        if now.pid == before.pid {
+            return Err(ApiError::new(
+                ErrorCode::Failed,
+                format!("the daemon is still the one before: {}", named(&now)),
+            )
+            .with_hint("its log says why: tunnels logs"));
+        }
+        output::say(&format!("{} has taken over from {}", named(&now), named(&before)));
+        output::say(&format!(
+            "connections that were open go on there, for {} at most",
+            tunnels_tui::units::span(drain)
+        ));
+        Ok(Exit::Done)
+    })
+}
+
 fn not_started(error: &StartError) -> ApiError {
     match error {
         StartError::Config(errors) => config::invalid(errors),
         StartError::Claim(claim) => claim.into(),
+        StartError::Takeover(error) => error.clone(),
         StartError::State { .. } => ApiError::new(ErrorCode::Failed, error.to_string())
             .with_hint("TUNNELS_STATE_DIR names another folder for the state"),
         _ => ApiError::new(ErrorCode::Failed, error.to_string()),

@@ -3,7 +3,7 @@
 use super::block_on;
 use crate::exit::Exit;
 use crate::link::Link;
-use crate::{output, spawn};
+use crate::output;
 use futures_util::FutureExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +37,6 @@ fn starter(link: Link) -> StartDaemon {
     let link = Arc::new(link);
     StartDaemon(Arc::new(move || {
         let link = Arc::clone(&link);
-        async move { spawn::daemon(&link.places, &link.client, link.config()).await }.boxed()
+        async move { link.start().await }.boxed()
     }))
 }

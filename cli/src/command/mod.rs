@@ -9,6 +9,7 @@ pub(crate) mod down;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod restart;
+pub(crate) mod service;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod stop;

@@ -4,7 +4,7 @@ use super::block_on;
 use crate::duration;
 use crate::exit::Exit;
 use crate::link::Link;
-use crate::output;
+use crate::{output, services};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,9 @@ impl Stop {
                 }
                 Err(error) => return Err(error),
             };
-            let pid = client.version().await?.pid;
+            let daemon = client.version().await?;
+            let pid = daemon.pid;
+            services::listen_no_more(&daemon);
             let mut events = client.events().await?;
             let drain_ms = Some(u64::try_from(self.drain.as_millis()).unwrap_or(u64::MAX));
             client.stop(&StopRequest { drain_ms }).await?;
@@ -56,6 +58,11 @@ impl Stop {
                 )));
             }
             output::print(&format!("stopped the daemon (pid {pid})\n"))?;
+            if daemon.service.is_some() {
+                output::say(
+                    "it is a service: `tunnels up` or your next login starts it again, `tunnels service uninstall` ends that",
+                );
+            }
             Ok(Exit::Done)
         })
     }

@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::output;
 use clap::Args;
 use std::fmt::Write as _;
-use tunnels_api::{ApiError, DaemonVersion, Version as Versions};
+use tunnels_api::{ApiError, DaemonVersion, Timestamp, Version as Versions};
 
 /// What stands for a commit that is not known.
 const UNKNOWN: &str = "unknown";
@@ -15,6 +15,11 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit that this program was built from, where known.
 pub(crate) fn commit() -> Option<String> {
     Some(env!("TUNNELS_COMMIT")).filter(|commit| *commit != UNKNOWN).map(str::to_owned)
+}
+
+/// When that commit was made, where known.
+fn date() -> Option<Timestamp> {
+    Timestamp::from_second(env!("TUNNELS_SOURCE_DATE").parse().ok()?).ok()
 }
 
 /// What to say of a daemon that was not made from what this program was.
@@ -32,7 +37,7 @@ fn skew_between(version: &str, commit: Option<&str>, daemon: &DaemonVersion) -> 
         None => version.to_owned(),
     };
     Some(format!(
-        "the running daemon is {}, and this command {}; to put this version in its place: tunnels stop && tunnels up",
+        "the running daemon is {}, and this command {}; to put this version in its place: tunnels daemon --takeover",
         named(&daemon.version, daemon.commit.as_deref()),
         named(version, commit),
     ))
@@ -53,7 +58,8 @@ impl Version {
                 Ok(link) => link.client.version().await.ok(),
                 Err(_) => None,
             };
-            let versions = Versions { version: VERSION.to_owned(), commit: env!("TUNNELS_COMMIT").to_owned(), daemon };
+            let (version, commit) = (VERSION.to_owned(), env!("TUNNELS_COMMIT").to_owned());
+            let versions = Versions { version, commit, date: date(), daemon };
             if self.json {
                 output::print_json(&versions)?;
             } else {
@@ -65,7 +71,8 @@ impl Version {
 }
 
 fn describe(versions: &Versions) -> String {
-    let mut text = format!("tunnels {} ({})\n", versions.version, versions.commit);
+    let date = versions.date.map(|date| format!(" of {}", date.strftime("%Y-%m-%d"))).unwrap_or_default();
+    let mut text = format!("tunnels {} ({}{date})\n", versions.version, versions.commit);
     let Some(daemon) = &versions.daemon else {
         text.push_str("no daemon is running\n");
         return text;
@@ -74,7 +81,7 @@ fn describe(versions: &Versions) -> String {
     let _ = writeln!(text, "daemon  {} ({commit}), pid {}, {}", daemon.version, daemon.pid, daemon.socket);
     let ours = Some(&*versions.commit).filter(|commit| *commit != UNKNOWN);
     if skew_between(&versions.version, ours, daemon).is_some() {
-        text.push_str("they differ; to put this version in its place: tunnels stop && tunnels up\n");
+        text.push_str("they differ; to put this version in its place: tunnels daemon --takeover\n");
     }
     text
 }
@@ -85,8 +92,10 @@ mod tests {
 
     #[test]
     fn says_whether_a_daemon_runs_and_whether_it_is_the_same() {
-        let mut versions = Versions { version: "0.2.0".into(), commit: "abc".into(), daemon: None };
+        let mut versions = Versions { version: "0.2.0".into(), commit: "abc".into(), date: None, daemon: None };
         assert_eq!(describe(&versions), "tunnels 0.2.0 (abc)\nno daemon is running\n");
+        versions.date = Timestamp::from_second(1_795_000_000).ok();
+        assert!(describe(&versions).starts_with("tunnels 0.2.0 (abc of 2026-11-18)\n"), "{}", describe(&versions));
         versions.daemon = serde_json::from_str(r#"{"version":"0.1.0","pid":7,"socket":"/d.sock"}"#).unwrap();
         let text = describe(&versions);
         assert!(text.contains("daemon  0.1.0 (unknown), pid 7, /d.sock\nthey differ"), "{text}");
@@ -103,6 +112,6 @@ mod tests {
         assert_eq!(skew(&daemon("0.2.0", None)), None, "nobody knows");
         let text = skew(&daemon("0.2.0", Some("def"))).unwrap();
         assert!(text.starts_with("the running daemon is 0.2.0 (def), and this command 0.2.0 (abc)"), "{text}");
-        assert!(skew(&daemon("0.1.0", None)).unwrap().ends_with("tunnels stop && tunnels up"));
+        assert!(skew(&daemon("0.1.0", None)).unwrap().ends_with("tunnels daemon --takeover"));
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! `server` owns the folder, the lock, the socket and who may connect; `routes` turns requests into
 //! calls of the [`DaemonHandle`](crate::DaemonHandle), `inspect` those that look into one tunnel; `events` and `logs` turn the status
-//! board and the log into server-sent events. Nothing here decides anything about tunnels.
+//! board and the log into server-sent events; `takeover` lets another daemon have the connection. Nothing here decides anything about tunnels.
 
 mod events;
 mod inspect;
 mod logs;
 mod routes;
 mod server;
+mod takeover;
 
-pub(crate) use server::Instance;
+pub(crate) use server::{Instance, Post};

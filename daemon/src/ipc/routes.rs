@@ -4,7 +4,7 @@
 //! whatever their content type says, and none is needed where every field has a default, so that a
 //! bare `curl -X POST` works. Documented one by one in `docs/ipc.md`.
 
-use super::{events, inspect, logs};
+use super::{events, inspect, logs, takeover};
 use crate::handle::DaemonHandle;
 use axum::Json;
 use axum::body::Bytes;
@@ -46,6 +46,7 @@ pub(super) fn router(daemon: DaemonHandle, shutdown: CancellationToken) -> Route
         .route("/v1/reload", post(reload))
         .route("/v1/logs", get(logs::logs))
         .route("/v1/stop", post(stop))
+        .route("/v1/takeover", post(takeover::takeover))
         .route("/v1/version", get(version))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tunnels_api::{TargetState, Timestamp};
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Content {
     #[serde(default)]
     pub(super) wanted: BTreeMap<String, TargetState>,

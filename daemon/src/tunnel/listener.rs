@@ -9,12 +9,13 @@ use super::socket_file::SocketFile;
 use super::turns::Turn;
 use crate::accept::AcceptTrouble;
 use crate::config::LocalAddr;
+use crate::doors::{Doors, Socket};
 use crate::sockets::{self, Holder};
 use std::future::Future;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::net::{TcpListener, UnixListener};
+use std::{io, mem};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -26,25 +27,23 @@ use tunnels_api::{Cause, CauseKind};
 pub(super) struct Listener {
     /// Removed while the socket is still open, so that no other file can be taken for it.
     socket_file: Option<SocketFile>,
+    doors: Doors,
     accepting: JoinSet<()>,
     connections: TaskTracker,
     /// Dropped with the listener, which ends the connections.
     _cancel: DropGuard,
 }
 
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
 impl Listener {
-    /// Binds; the error says who holds the address, where that can be told.
-    pub(super) async fn bind(local: &LocalAddr, shared: &Shared, turn: Turn) -> Result<Self, Cause> {
-        let (sockets, socket_file) = match sockets(local).await {
+    /// Binds, unless the daemon before this one has left the socket; the error says who holds the address, where that can be
+    /// told.
+    pub(super) async fn bind(local: &LocalAddr, shared: &Shared, turn: Turn, doors: Doors) -> Result<Self, Cause> {
+        let (sockets, socket_file) = match sockets(local, &doors).await {
             Ok(bound) => bound,
             Err((addr, error)) => return Err(taken(&addr, &error).await),
         };
+        let sockets: Vec<Arc<Socket>> = sockets.into_iter().map(Arc::new).collect();
+        doors.opened(&sockets);
         let connections = TaskTracker::new();
         let token = CancellationToken::new();
         let mut accepting = JoinSet::new();
@@ -55,22 +54,41 @@ impl Listener {
             shared.span = Span::current();
             accepting.spawn(bound.serve(shared, connections.clone(), token.clone()).in_current_span());
         }
-        Ok(Self { socket_file, accepting, connections, _cancel: token.drop_guard() })
+        Ok(Self { socket_file, doors, accepting, connections, _cancel: token.drop_guard() })
     }
 
     /// Accepts no more; open connections go on. The future is ready when the last of them has ended.
     pub(super) fn drain(&mut self) -> impl Future<Output = ()> + use<> {
-        self.socket_file = None;
-        self.accepting.abort_all();
-        self.connections.close();
+        self.give_path_up();
+        let mut accepting = mem::take(&mut self.accepting);
+        accepting.abort_all();
         let connections = self.connections.clone();
-        async move { connections.wait().await }
+        async move {
+            // One that was accepted in this very moment counts, too.
+            while accepting.join_next().await.is_some() {}
+            connections.close();
+            connections.wait().await;
+        }
+    }
+
+    /// Removes the path of a Unix socket, or leaves it to the daemon that has the socket by now.
+    fn give_path_up(&mut self) {
+        match self.socket_file.take() {
+            Some(file) if self.doors.handed_over() => file.leave(),
+            gone => drop(gone),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.give_path_up();
     }
 }
 
 /// One socket, with the turn that passes on once it is closed.
 struct Bound {
-    socket: Socket,
+    socket: Arc<Socket>,
     _turn: Arc<Turn>,
 }
 
@@ -100,23 +118,26 @@ async fn accept(socket: &Socket) -> io::Result<LocalStream> {
 }
 
 /// The address's sockets, and the file that stands for it if it is a path.
-async fn sockets(local: &LocalAddr) -> Result<(Vec<Socket>, Option<SocketFile>), (LocalAddr, io::Error)> {
+async fn sockets(
+    local: &LocalAddr,
+    doors: &Doors,
+) -> Result<(Vec<Socket>, Option<SocketFile>), (LocalAddr, io::Error)> {
+    let failed = |error| (local.clone(), error);
     match local {
-        LocalAddr::Unix(path) => match SocketFile::bind(path).await {
-            Ok((listener, file)) => Ok((vec![Socket::Unix(listener)], Some(file))),
-            Err(error) => Err((local.clone(), error)),
-        },
-        LocalAddr::Ip(addr) => match TcpListener::bind(addr).await {
-            Ok(listener) => Ok((vec![Socket::Tcp(listener)], None)),
-            Err(error) => Err((local.clone(), error)),
-        },
+        LocalAddr::Unix(path) => {
+            if let Some(socket) = doors.inherited_path(path) {
+                let file = SocketFile::adopt(path).map_err(failed)?;
+                return Ok((vec![socket], Some(file)));
+            }
+            let (listener, file) = SocketFile::bind(path).await.map_err(failed)?;
+            Ok((vec![Socket::Unix(listener)], Some(file)))
+        }
+        LocalAddr::Ip(addr) => Ok((vec![tcp(*addr, doors).await.map_err(failed)?], None)),
         LocalAddr::Loopback(port) => {
-            let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), *port);
-            let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), *port);
-            let first = TcpListener::bind(v4).await.map_err(|error| (local.clone(), error))?;
-            let mut sockets = vec![Socket::Tcp(first)];
-            match TcpListener::bind(v6).await {
-                Ok(second) => sockets.push(Socket::Tcp(second)),
+            let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, *port));
+            let mut sockets = vec![tcp((Ipv4Addr::LOCALHOST, *port).into(), doors).await.map_err(failed)?];
+            match tcp(v6, doors).await {
+                Ok(second) => sockets.push(second),
                 // Half a port would send `localhost` to whoever holds the other half.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     return Err((LocalAddr::Ip(v6), error));
@@ -125,6 +146,13 @@ async fn sockets(local: &LocalAddr) -> Result<(Vec<Socket>, Option<SocketFile>),
             }
             Ok((sockets, None))
         }
+    }
+}
+
+async fn tcp(address: SocketAddr, doors: &Doors) -> io::Result<Socket> {
+    match doors.inherited_ip(address) {
+        Some(socket) => Ok(socket),
+        None => Ok(Socket::Tcp(TcpListener::bind(address).await?)),
     }
 }
 

@@ -34,6 +34,7 @@ mod turns;
 
 use crate::aws::AwsConnector;
 use crate::config::TunnelConfig;
+use crate::doors::Doors;
 use crate::log_layer::tunnel_span;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
@@ -75,6 +76,7 @@ pub(crate) struct Surroundings {
     pub(crate) board: StatusBoard,
     pub(crate) state: StateFile,
     pub(crate) turns: Turns,
+    pub(crate) doors: Doors,
     pub(crate) nudges: Nudges,
     /// What their pools may open together.
     pub(crate) allowances: Allowances,
@@ -94,6 +96,8 @@ pub(crate) struct TunnelHandle {
     commands: mpsc::Sender<TunnelCommand>,
     task: JoinHandle<()>,
     wanted: TargetState,
+    /// What stands in for the configured reason, until it goes down.
+    reason: Option<String>,
 }
 
 impl TunnelHandle {
@@ -107,7 +111,7 @@ impl TunnelHandle {
         let (config, edits) = watch::channel(config);
         let task = TunnelTask::new(Edits { edits, in_force: shown }, around, queue);
         let task = tokio::spawn(tracing::Instrument::instrument(task.run(), span));
-        Self { config, in_force, commands, task, wanted: TargetState::Down }
+        Self { config, in_force, commands, task, wanted: TargetState::Down, reason: None }
     }
 
     pub(crate) fn config(&self) -> Arc<TunnelConfig> {
@@ -133,13 +137,23 @@ impl TunnelHandle {
         self.wanted
     }
 
+    /// What is recorded with its sessions instead of the configured reason.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     /// With a reason to be recorded with its sessions until it goes down, instead of the configured one.
     pub(crate) fn up(&mut self, reason: Option<&str>) -> Result<(), Busy> {
-        self.want(TargetState::Up, TunnelCommand::Up(reason.map(str::to_owned)))
+        let reason = reason.map(str::to_owned);
+        self.want(TargetState::Up, TunnelCommand::Up(reason.clone()))?;
+        self.reason = reason.or(self.reason.take());
+        Ok(())
     }
 
     pub(crate) fn down(&mut self) -> Result<(), Busy> {
-        self.want(TargetState::Down, TunnelCommand::Down)
+        self.want(TargetState::Down, TunnelCommand::Down)?;
+        self.reason = None;
+        Ok(())
     }
 
     pub(crate) fn restart(&mut self) -> Result<(), Busy> {

@@ -1,4 +1,4 @@
-//! The file of a local Unix socket: taken over from a crash, removed at the end, and nothing else touched.
+//! The file of a local Unix socket: taken over from a crash or another daemon, removed at the end, and nothing else touched.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -33,10 +33,21 @@ impl SocketFile {
             }
             bound => bound?,
         };
-        let bound = path.symlink_metadata()?;
-        let file = Self { path: path.to_owned(), device: bound.dev(), inode: bound.ino() };
+        let file = Self::adopt(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         Ok((listener, file))
+    }
+
+    /// The file of a socket that is bound already.
+    pub(super) fn adopt(path: &Path) -> io::Result<Self> {
+        let bound = path.symlink_metadata()?;
+        Ok(Self { path: path.to_owned(), device: bound.dev(), inode: bound.ino() })
+    }
+
+    /// Leaves the file where it is: the socket is somebody else's by now.
+    pub(super) fn leave(mut self) {
+        // No file has this number.
+        self.inode = 0;
     }
 }
 
@@ -92,6 +103,18 @@ mod tests {
         let _other = UnixListener::bind(&path).unwrap();
         assert_eq!(SocketFile::bind(&path).await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
         UnixStream::connect(&path).await.expect("it still does");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_to_another_stays_and_is_removed_by_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pg.sock");
+        let (_listener, file) = SocketFile::bind(&path).await.unwrap();
+        let adopted = SocketFile::adopt(&path).unwrap();
+        file.leave();
+        assert!(path.exists());
+        drop(adopted);
+        assert!(!path.exists());
     }
 
     #[tokio::test]

@@ -36,6 +36,7 @@ impl World {
             board: board.clone(),
             state,
             turns: Turns::default(),
+            doors: Doors::default(),
             nudges: Nudges::new(),
             allowances: Allowances::default(),
             drain: Duration::from_secs(5),

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{DaemonEvent, TunnelState, TunnelStatus};
-use tunnels_daemon::{Daemon, DaemonHandle, LogBuffer, Options};
+use tunnels_daemon::{Daemon, DaemonHandle, LogBuffer, Options, ServiceManager};
 
 /// No test waits longer than this for anything; what takes so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -115,12 +115,25 @@ impl World {
             version: "test".into(),
             commit: None,
             logs: logs(),
+            activated: None,
+            manager: ServiceManager::default(),
+            service: None,
         }
     }
 
     /// What a second daemon of this user would run with, from a shell without `XDG_RUNTIME_DIR`.
     pub(crate) fn second(&self) -> Options {
         Self::options(&self.sim, &self.folder, "other-run")
+    }
+
+    /// What a daemon that takes this one's place would run with.
+    pub(crate) fn next(&self) -> Options {
+        Self::options(&self.sim, &self.folder, "run")
+    }
+
+    /// The reasons of all sessions so far.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        self.sim.sessions().sessions.into_iter().map(|session| session.reason.unwrap_or_default()).collect()
     }
 
     pub(crate) async fn up(&self) {
@@ -190,6 +203,12 @@ impl World {
 
     pub(crate) fn state_file(&self) -> std::path::PathBuf {
         self.folder.path().join("state/state.json")
+    }
+
+    /// Waits until the daemon ends by itself.
+    pub(crate) async fn ended(self) -> (SimHandle, TempDir) {
+        timeout(PATIENCE, self.running).await.expect("the daemon ends").unwrap().unwrap();
+        (self.sim, self.folder)
     }
 
     /// Stops the daemon; what is left may start another.

@@ -8,4 +8,5 @@ mod json_api;
 mod logs;
 mod pool;
 mod sessions;
+mod takeover;
 mod tunnels;

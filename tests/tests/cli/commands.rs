@@ -152,7 +152,7 @@ fn up_from_a_shell_with_other_aws_variables_says_so() {
     let output = user.command(&["up"]).env("AWS_PROFILE", "other").output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("AWS_PROFILE is `other` here and not set in the daemon"), "{stderr}");
-    assert!(stderr.contains("tunnels stop && tunnels up"), "{stderr}");
+    assert!(stderr.contains("tunnels daemon --takeover"), "{stderr}");
 }
 
 #[test]

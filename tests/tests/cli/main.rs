@@ -9,5 +9,6 @@ mod json;
 mod logs;
 mod output;
 mod places;
+mod service;
 mod skew;
 mod why;

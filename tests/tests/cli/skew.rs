@@ -59,7 +59,7 @@ fn it_is_said_once_on_standard_error_and_never_to_a_program() {
     let (_sim, user) = user();
     let finished = user.run(&["ls"]).expect_success();
     assert_eq!(finished.stderr.matches("the running daemon is 99.1.0 (cafe)").count(), 1, "{}", finished.stderr);
-    assert!(finished.stderr.contains("tunnels stop && tunnels up"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("tunnels daemon --takeover"), "{}", finished.stderr);
     let finished = user.run(&["ls", "--json"]).expect_success();
     assert_eq!(finished.stderr, "");
     let version = user.run(&["version"]).expect_success();

@@ -23,4 +23,5 @@ mod redis;
 mod scenario;
 mod shutdown;
 mod states;
+mod takeover;
 mod transfers;

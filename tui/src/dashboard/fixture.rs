@@ -47,6 +47,7 @@ fn version() -> DaemonVersion {
         config_loaded: None,
         config_error: None,
         aws_environment: [].into(),
+        service: None,
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{ApiError, Client, ErrorCode, socket_in};
 use tunnels_aws::LocalConnector;
-use tunnels_daemon::{Daemon, LogBuffer, Options};
+use tunnels_daemon::{Daemon, LogBuffer, Options, ServiceManager};
 use tunnels_remotes::Remotes;
 
 /// What the tunnels are expected at: away from the usual ports of real servers.
@@ -96,6 +96,9 @@ impl Stage {
             version: VERSION.to_owned(),
             commit: commit(),
             logs,
+            activated: None,
+            manager: ServiceManager::default(),
+            service: None,
         })
         .map_err(|error| failed(chain(&error)))?;
         let shutdown = CancellationToken::new();

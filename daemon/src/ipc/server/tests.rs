@@ -81,7 +81,7 @@ struct Daemon {
 impl Daemon {
     fn start() -> Self {
         let folder = folder();
-        let instance = Instance::claim(folder.path()).expect("claims");
+        let instance = Instance::claim(folder.path(), None).expect("claims");
         let socket = instance.socket().to_owned();
         let board = StatusBoard::new(Timestamp::UNIX_EPOCH);
         let slot = board.add(status("orders-db", TunnelState::Connecting), Arc::new(Gauges::default()));
@@ -99,6 +99,7 @@ impl Daemon {
                     DaemonCommand::Down(select, reply) | DaemonCommand::Restart(select, reply) => {
                         let _ = reply.send(Ok(select));
                     }
+                    DaemonCommand::HandOver(_) => {}
                     DaemonCommand::Stop(_, reply) => {
                         let _ = reply.send(());
                         return;
@@ -115,6 +116,7 @@ impl Daemon {
             config_loaded: None,
             config_error: None,
             aws_environment: [].into(),
+            service: None,
         };
         let logs = LogBuffer::default();
         let handle = DaemonHandle::new(commands, board.clone(), logs.clone(), version);
@@ -138,20 +140,20 @@ impl Daemon {
 async fn the_folder_is_0700_the_socket_0600_and_it_goes_with_the_instance() {
     let parent = folder();
     let runtime_dir = parent.path().join("run/tunnels");
-    let instance = Instance::claim(&runtime_dir).unwrap();
+    let instance = Instance::claim(&runtime_dir, None).unwrap();
     assert_eq!(mode(&runtime_dir), 0o700);
     assert_eq!(mode(instance.socket()), 0o600);
     let socket = instance.socket().to_owned();
     drop(instance);
     assert!(!socket.exists());
-    Instance::claim(&runtime_dir).expect("the lock is free again");
+    Instance::claim(&runtime_dir, None).expect("the lock is free again");
 }
 
 #[tokio::test]
 async fn a_second_daemon_is_refused_and_the_first_is_named() {
     let folder = folder();
-    let first = Instance::claim(folder.path()).unwrap();
-    let error = Instance::claim(folder.path()).unwrap_err();
+    let first = Instance::claim(folder.path(), None).unwrap();
+    let error = Instance::claim(folder.path(), None).unwrap_err();
     assert_eq!(error.to_string(), format!("a daemon is already running (pid {})", std::process::id()));
     assert!(first.socket().exists());
 }
@@ -159,14 +161,14 @@ async fn a_second_daemon_is_refused_and_the_first_is_named() {
 #[tokio::test]
 async fn a_daemon_on_its_way_out_is_waited_for() {
     let folder = folder();
-    let first = Instance::claim(folder.path()).unwrap();
+    let first = Instance::claim(folder.path(), None).unwrap();
     fs::remove_file(first.socket()).unwrap();
     let next = std::thread::spawn({
         let runtime = tokio::runtime::Handle::current();
         let path = folder.path().to_owned();
         move || {
             let _entered = runtime.enter();
-            Instance::claim(&path)
+            Instance::claim(&path, None)
         }
     });
     drop(first);
@@ -179,7 +181,7 @@ async fn a_stale_socket_is_replaced() {
     let stale = tunnels_api::socket_in(folder.path()).unwrap();
     drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
     assert!(stale.exists());
-    let instance = Instance::claim(folder.path()).unwrap();
+    let instance = Instance::claim(folder.path(), None).unwrap();
     UnixStream::connect(instance.socket()).await.expect("somebody listens");
 }
 
@@ -187,7 +189,7 @@ async fn a_stale_socket_is_replaced() {
 async fn a_folder_that_others_can_write_to_is_refused_with_the_mend() {
     let folder = folder();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
-    let error = Instance::claim(folder.path()).unwrap_err();
+    let error = Instance::claim(folder.path(), None).unwrap_err();
     assert!(error.to_string().ends_with("its mode is 0777"), "{error}");
     let hint = ApiError::from(&error).hint.unwrap();
     assert_eq!(hint, format!("chmod 700 {}", folder.path().display()));

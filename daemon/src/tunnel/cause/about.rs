@@ -238,8 +238,7 @@ impl About {
         let kind = if login.is_some() { CauseKind::Credentials } else { CauseKind::NoCredentials };
         let next = match (&self.profile, &login) {
             (None, None) => {
-                "name a `profile`, or start the daemon from a shell that has credentials: tunnels stop && tunnels up"
-                    .to_owned()
+                "name a `profile`, or from a shell that has credentials: tunnels daemon --takeover".to_owned()
             }
             _ => self.renew(login),
         };
@@ -256,7 +255,7 @@ impl About {
             // Those of the environment are the daemon's own, and it cannot be given others.
             (None, None) => {
                 "renew the credentials; if they are AWS_* variables, then from a shell that has the new ones: \
-                             tunnels stop && tunnels up"
+                             tunnels daemon --takeover"
                     .to_owned()
             }
         }

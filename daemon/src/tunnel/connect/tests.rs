@@ -3,6 +3,7 @@
 use super::*;
 use crate::aws::Instance;
 use crate::aws::fake::FakeAws;
+use crate::doors::Doors;
 use crate::status::StatusBoard;
 use crate::tunnel::{Allowances, Nudges, Turns};
 use std::path::Path;
@@ -22,6 +23,7 @@ fn connector(aws: &FakeAws, keys: &str) -> (Arc<Connector>, tempfile::TempDir) {
         board: StatusBoard::new(Timestamp::UNIX_EPOCH),
         state,
         turns: Turns::default(),
+        doors: Doors::default(),
         nudges: Nudges::new(),
         allowances: Allowances::default(),
         drain: Duration::ZERO,

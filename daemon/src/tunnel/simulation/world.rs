@@ -5,6 +5,7 @@ use super::path::{Change, Leg};
 use super::pick;
 use super::sky::{End, Sky};
 use crate::config::LocalAddr;
+use crate::doors::Doors;
 use crate::leftovers;
 use crate::state::StateFile;
 use crate::status::StatusBoard;
@@ -176,6 +177,7 @@ impl World {
             board: board.clone(),
             state: state.clone(),
             turns: Turns::default(),
+            doors: Doors::default(),
             nudges: nudges.clone(),
             allowances: Allowances::default(),
             drain: Duration::from_secs(5),

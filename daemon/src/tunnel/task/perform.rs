@@ -27,11 +27,11 @@ impl TunnelTask {
             Action::Bind => {
                 self.binding += 1;
                 let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
-                let turns = self.around.turns.clone();
+                let (turns, doors) = (self.around.turns.clone(), self.around.doors.clone());
                 let bind = async move {
                     // The listener before this one, and a bind that was overtaken, let go first.
                     let turn = turns.wait(&config.local).await;
-                    Done::Bound(number, Listener::bind(&config.local, &shared, turn).await)
+                    Done::Bound(number, Listener::bind(&config.local, &shared, turn, doors).await)
                 };
                 self.spawn(bind, Done::Bound(number, Err(broken().cause)));
             }

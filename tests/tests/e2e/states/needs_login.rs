@@ -19,7 +19,7 @@ fn expired_credentials_ask_for_a_login_and_the_login_is_seen() {
     user.run(&["up", "--wait"]).expect_code(6);
     let log = user.events();
     let status = user.wait_for_cause("api", "needs-login", "credentials");
-    names(&status, &["have expired", "tunnels stop && tunnels up"]);
+    names(&status, &["have expired", "tunnels daemon --takeover"]);
     // A look whether somebody has logged in is no news, and is made every few seconds.
     let calls = sim.calls("StartSession");
     wait_until("another look", DEADLINE, || (sim.calls("StartSession") > calls).then_some(()));

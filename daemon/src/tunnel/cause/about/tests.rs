@@ -143,9 +143,15 @@ fn credentials_say_whose_and_how_they_come_back() {
             none(None),
             CauseKind::NoCredentials,
             "there are no usable AWS credentials: m",
-            "tunnels stop",
+            "tunnels daemon --takeover",
         ),
-        (nobody, expired(None), CauseKind::Credentials, "the AWS credentials have expired", "tunnels stop"),
+        (
+            nobody,
+            expired(None),
+            CauseKind::Credentials,
+            "the AWS credentials have expired",
+            "tunnels daemon --takeover",
+        ),
         (
             about(),
             AwsError::BadSignature("m".into()),

@@ -61,3 +61,12 @@ sim *ARGUMENTS:
 soak MINUTES="5":
     cargo build --release --package tunnels
     TUNNELS_SOAK_MINUTES={{MINUTES}} cargo test --package tunnels-tests --test soak -- --nocapture
+
+# What is handed out: archive, Debian package (with `cargo install cargo-deb`) and checksums, in target/packages; for another target, as
+# x86_64-unknown-linux-musl, with its name.
+dist *TARGET:
+    packaging/dist {{TARGET}}
+
+# Installs the Debian package in a bare Debian, runs and removes it there; needs root and debootstrap, and some minutes.
+dist-check *DEB:
+    packaging/check-deb {{DEB}}

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use tunnels_tests::{Direction, TestRemote};
+use tunnels_tests::{Direction, OfficialPlugin, TestRemote};
 
 use super::Entry;
 use crate::bulk::Bulk;
@@ -19,6 +19,7 @@ const CONNECTIONS: usize = 16;
 const SESSIONS: [usize; 5] = [1, 2, 4, 8, 16];
 /// The goal's.
 const GOAL_SESSIONS: usize = 8;
+const SIDE_BY_SIDE: &str = "8 plugins side by side";
 const WARM_UP: Duration = Duration::from_millis(500);
 /// Longer than a pool takes to open all of its sessions.
 const GROWTH: Duration = Duration::from_secs(8);
@@ -61,10 +62,34 @@ fn run(setting: &Setting, row: &mut Row) {
             user.run(&["down", &name]).expect_success();
         }
     }
+    drop(plugin);
+    for _ in 0..setting.runs {
+        side_by_side(setting, row, &aws, &remote);
+    }
     let ratio = row.ratio(&what(GOAL_SESSIONS, "warm"), TUNNELS, PLUGIN);
     let busy = row.median(&at_work(GOAL_SESSIONS), TUNNELS).unwrap_or_default();
     let label = format!("× the plugin with {busy:.2} of {} cores at work", cores());
     row.at_least("≥ 7.5 × the plugin with max_sessions = 8, warm", &label, ratio, 7.5);
+}
+
+/// What as many agents' workers can send on this machine at all: each with an official plugin of its own, nothing of ours.
+fn side_by_side(setting: &Setting, row: &mut Row, aws: &Aws, remote: &TestRemote) {
+    let plugins: Vec<_> = (0..GOAL_SESSIONS).filter_map(|_| aws.plugin(setting, remote.address())).collect();
+    if plugins.is_empty() {
+        return;
+    }
+    let start =
+        |plugin: &OfficialPlugin| Bulk::start(Direction::Download, plugin.port(), CONNECTIONS / GOAL_SESSIONS, remote);
+    let bulks: Vec<_> = plugins.iter().map(start).collect();
+    sleep(WARM_UP);
+    let arrived = || bulks.iter().map(Bulk::arrived).sum::<u64>();
+    let (machine, before, measured) = (CoresMeter::start(), arrived(), Instant::now());
+    sleep(TIME);
+    let rate = (arrived() - before) as f64 / measured.elapsed().as_secs_f64();
+    row.add(SIDE_BY_SIDE, PLUGIN, "MB/s", rate / 1e6);
+    row.add(&format!("{SIDE_BY_SIDE}: cores at work"), PLUGIN, "cores", machine.busy());
+    // Each waits for its own at the remote to be gone, and counts those before it as others'.
+    bulks.into_iter().rev().for_each(drop);
 }
 
 fn rate(bulk: &Bulk<'_>) -> f64 {

@@ -113,6 +113,7 @@ impl Ending {
 /// A subscription that knows what it has seen.
 #[derive(Debug)]
 pub(crate) struct Follower {
+    client: Client,
     events: Events,
     model: Model,
     /// Tunnels about which something was said after the subscription.
@@ -126,6 +127,7 @@ impl Follower {
     /// Subscribes; what there is now counts as old news.
     pub(crate) async fn subscribe(client: &Client) -> Result<Self, ApiError> {
         let mut follower = Self {
+            client: client.clone(),
             events: client.events().await?,
             model: Model::new(&[]),
             heard: BTreeSet::new(),
@@ -233,11 +235,17 @@ impl Follower {
         changes
     }
 
+    /// The next event, of whichever daemon there is: another one may have taken over. Cancel-safe: a subscription that
+    /// is dropped halfway is made anew.
     async fn hear(&mut self) -> Result<DaemonEvent, ApiError> {
-        match self.events.next().await {
-            Some(event) => Ok(event?),
-            None => Err(ApiError::new(ErrorCode::DaemonUnreachable, "the daemon ended meanwhile")
-                .with_hint("`tunnels up` starts it again")),
+        loop {
+            if let Some(event) = self.events.next().await {
+                return Ok(event?);
+            }
+            self.events = self.client.events().await.map_err(|_| {
+                ApiError::new(ErrorCode::DaemonUnreachable, "the daemon ended meanwhile")
+                    .with_hint("`tunnels up` starts it again")
+            })?;
         }
     }
 

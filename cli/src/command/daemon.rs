@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{ApiError, DaemonVersion, ErrorCode, Places};
 use tunnels_aws::SdkConnector;
-use tunnels_daemon::{DRAIN, LogBuffer, Options, ServiceManager, StartError};
+use tunnels_daemon::{DRAIN, LogBuffer, Options, ServiceManager, StartError, TAKEOVER_DRAIN};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,7 @@ pub(crate) struct Daemon {
     /// runs is another version than this program.
     #[arg(long)]
     takeover: bool,
-    /// How long connections of the daemon before may go on at most
+    /// How long connections of the daemon before may go on at most; for a service it is what its unit says
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::parse, requires = "takeover")]
     drain: Duration,
     /// How lines are written to standard error
@@ -186,8 +186,11 @@ fn take_over(named: Option<PathBuf>, drain: Duration) -> Result<Exit, ApiError> 
             Err(error) => return Err(error.into()),
         };
         let client = link.running().await?;
+        let mut drain = drain;
         if services::reloaded(&before)? {
             output::say(&format!("the service {} has reloaded", before.service.as_deref().unwrap_or_default()));
+            // Its unit has the command line.
+            drain = TAKEOVER_DRAIN;
         } else {
             let config = before.config.as_deref().map(Path::new);
             spawn::daemon(&link.places, client, config, Some(drain)).await?;

@@ -95,6 +95,7 @@ fn install(unit: &Unit, daemon: Option<&DaemonVersion>, named: Option<&Path>, dr
     // Where there is nothing to run with, it would only fail at each login.
     config::must_exist(&config::find(named)?)?;
     let mut said = String::new();
+    let mut changed = false;
     for file in &unit.files {
         let path = file.path.display();
         match file.state() {
@@ -107,6 +108,7 @@ fn install(unit: &Unit, daemon: Option<&DaemonVersion>, named: Option<&Path>, dr
             _ => {
                 file.write().map_err(|error| unwritten("written", &file.path, &error))?;
                 let _ = writeln!(said, "  wrote {path}");
+                changed = true;
             }
         }
     }
@@ -137,6 +139,11 @@ fn install(unit: &Unit, daemon: Option<&DaemonVersion>, named: Option<&Path>, dr
                 )));
             }
         }
+    }
+    if let Some(daemon) = daemon.filter(|_| changed)
+        && services::reloaded(daemon)?
+    {
+        output::print("  reloaded it: a daemon as the files say now has taken over\n")?;
     }
     if let Some(daemon) = by_hand {
         output::say(&format!("it has taken over from the daemon that ran (pid {}); its ports stayed open", daemon.pid));

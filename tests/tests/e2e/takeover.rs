@@ -165,6 +165,28 @@ fn stopping_ends_the_daemons_before_and_their_connections() {
 }
 
 #[test]
+fn commands_that_wait_go_on_with_the_next_daemon() {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
+    user.run(&["up", "--wait"]).expect_success();
+    let mut attached = Process::start("up --attach", &mut user.command(&["up", "--attach"]));
+    wait_until("it to stay", DEADLINE, || attached.output().contains("ctrl-C").then_some(()));
+    let mut waiting = Process::start("wait", &mut user.command(&["wait", "one", "--for", "down", "--timeout", "60s"]));
+    take_over(&user);
+    user.wait_for("one", "ready");
+    take_over(&user);
+    assert!(waiting.ended().is_none(), "{}", waiting.output());
+    assert!(attached.ended().is_none(), "{}", attached.output());
+    // It takes down what it has brought up.
+    attached.signal("INT");
+    attached.wait();
+    assert!(waiting.wait().success(), "{}", waiting.output());
+    assert_eq!(user.status("one")["state"], "down");
+    stop(&sim, &user);
+}
+
+#[test]
 fn connections_that_do_not_end_are_reset_when_their_time_is_up() {
     let remote = TestRemote::start();
     let sim = TestSim::start();

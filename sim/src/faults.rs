@@ -69,6 +69,14 @@ pub struct Faults {
     pub offline: Vec<String>,
     /// Nodes on which the caller may neither start nor resume sessions: `AccessDeniedException`.
     pub access_denied: Vec<String>,
+    /// Actions that no policy allows the caller, as `ssm:StartSession`: `AccessDeniedException`.
+    pub denied_actions: Vec<String>,
+    /// What is denied is denied in so many words, by a service control policy.
+    pub explicit_deny: bool,
+    /// Nodes whose agent answers pings, and has no channel for sessions.
+    pub unconnected: Vec<String>,
+    /// By so much the service's clock is ahead of this machine's, seconds.
+    pub clock_ahead_s: i64,
     /// An agent gives its channel up when nothing was answered on it for so long, seconds: 54 to
     /// 114 with the official one (docs/protocol.md §2.5).
     pub agent_patience_s: f64,
@@ -98,7 +106,7 @@ pub struct Faults {
     pub mfa_roles: Vec<String>,
     /// API calls answer `ThrottlingException`.
     pub throttle: Switch,
-    /// The version that the built-in agent of new sessions says it has.
+    /// The version that the built-in agent of new sessions, and the inventory, say it has.
     pub agent_version: Option<String>,
     /// Largest payload that the built-in agent of new sessions sends, bytes.
     pub agent_payload: Option<usize>,
@@ -133,6 +141,10 @@ impl Default for Faults {
             reject_old_url: false,
             offline: Vec::new(),
             access_denied: Vec::new(),
+            denied_actions: Vec::new(),
+            explicit_deny: false,
+            unconnected: Vec::new(),
+            clock_ahead_s: 0,
             agent_patience_s: 60.0,
             missing_documents: Vec::new(),
             absent_agents: 0,

@@ -72,6 +72,10 @@ pub(crate) async fn data_channel(
     admit(&service, &request)?;
     let no_session = || Refusal::new(StatusCode::NOT_FOUND, format!("No session {id}."));
     let session = service.registry.get(&id).ok_or_else(no_session)?;
+    let arn = || format!("arn:aws:ssm:{}:{}:session/{id}", service.region(), crate::service::ACCOUNT);
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        service.allow("ssmmessages:OpenDataChannel", arn).map_err(|error| Refusal::of_aws(&error))?;
+    }
     if session.state() == SessionState::Terminated {
         return Err(Refusal::new(StatusCode::GONE, format!("Session {id} is terminated.")));
     }
@@ -91,7 +95,8 @@ pub(crate) fn admit(service: &Service, request: &Request) -> Result<(), Refusal>
     if headers.contains_key(header::AUTHORIZATION) && service.faults.take_expired_credentials(access_key(headers)) {
         return Err(Refusal::of_aws(&ApiError::expired_token()));
     }
-    let checked = service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages");
+    let checked =
+        service.guard.check(request.method(), request.uri(), headers, b"", "ssmmessages", service.clock_ahead());
     checked.map_err(|error| Refusal::of_aws(&error))
 }
 

@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Faults, Reach};
 use crate::service::Service;
-use crate::{external, gateway, sim_api, ssm_api, sso};
+use crate::{external, gateway, sim_api, ssm_api, sso, strict};
 
 /// What the client's port answers.
 pub(crate) fn client_routes(service: &Arc<Service>) -> Router {
@@ -65,7 +65,15 @@ async fn way_to_the_api(
     next: Next,
 ) -> Response {
     passable(&service, &line, |faults| faults.api).await;
-    next.run(request).await
+    let mut response = next.run(request).await;
+    let ahead = service.clock_ahead();
+    if ahead != 0 {
+        let date = strict::now(ahead).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+    }
+    response
 }
 
 async fn way_to_the_gateway(

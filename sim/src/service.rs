@@ -21,6 +21,7 @@ use crate::faults::FaultBoard;
 use crate::issuer::Issuer;
 use crate::registry::Registry;
 use crate::session::{Session, SocketCommand};
+use crate::ssm_api::ApiError;
 use crate::strict::Guard;
 use crate::warden;
 
@@ -95,7 +96,7 @@ impl Service {
         nodes.entry(id.to_owned()).or_insert_with(|| Node::named(id, id));
     }
 
-    /// Whether a session could be started on the node now.
+    /// Whether the node's agent is there.
     pub(crate) fn is_online(&self, id: &str) -> bool {
         let known = self.nodes.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id);
         known
@@ -104,6 +105,26 @@ impl Service {
                 Agents::BuiltIn(_) => true,
                 Agents::External(channels) => channels.is_open(id),
             }
+    }
+
+    /// By how many seconds its clock is ahead of this machine's.
+    pub(crate) fn clock_ahead(&self) -> i64 {
+        self.faults.look(|faults| faults.clock_ahead_s)
+    }
+
+    /// Whether the node's agent has a channel for sessions.
+    pub(crate) fn is_connected(&self, id: &str) -> bool {
+        self.is_online(id) && !self.faults.is_unconnected(id)
+    }
+
+    /// IAM's refusal, as the faults have it worded.
+    pub(crate) fn access_denied(&self, action: &str, resource: &str) -> ApiError {
+        ApiError::access_denied(action, resource, self.faults.look(|faults| faults.explicit_deny))
+    }
+
+    /// An error if the faults deny this action.
+    pub(crate) fn allow(&self, action: &str, resource: impl FnOnce() -> String) -> Result<(), ApiError> {
+        if self.faults.is_action_denied(action) { Err(self.access_denied(action, &resource())) } else { Ok(()) }
     }
 
     pub(crate) fn region(&self) -> &str {

@@ -60,7 +60,7 @@ pub(crate) async fn handle(
     };
     let outcome = service
         .guard
-        .check(&method, &uri, &headers, &body, "ssm")
+        .check(&method, &uri, &headers, &body, "ssm", service.clock_ahead())
         .and_then(|()| answer(&service, operation, &headers, &body));
     let response = match outcome {
         Ok(answer) => {
@@ -105,7 +105,7 @@ fn answer(service: &Arc<Service>, operation: &str, headers: &HeaderMap, body: &[
         "TerminateSession" => write(&sessions::terminate(service, read(body)?)),
         "DescribeSessions" => write(&sessions::describe(service, &read(body)?)?),
         "DescribeInstanceInformation" => write(&instances::describe(service, &read(body)?)?),
-        "GetConnectionStatus" => write(&instances::connection_status(service, read(body)?)),
+        "GetConnectionStatus" => write(&instances::connection_status(service, read(body)?)?),
         other => Err(ApiError::unknown_operation(other)),
     }
 }

@@ -33,7 +33,10 @@ pub(crate) fn is_call(headers: &HeaderMap) -> bool {
 pub(crate) fn handle(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
     let form = read(body);
     let operation = form.as_ref().map_or("", |form| form.action.as_str()).to_owned();
-    let outcome = service.guard.check(method, uri, headers, body, "sts").and_then(|()| answer(service, headers, form?));
+    let outcome = service
+        .guard
+        .check(method, uri, headers, body, "sts", service.clock_ahead())
+        .and_then(|()| answer(service, headers, form?));
     service.calls.record(ApiCall {
         at: jiff::Timestamp::now(),
         operation: operation.clone(),

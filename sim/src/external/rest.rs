@@ -92,7 +92,7 @@ impl IntoResponse for Refusal {
 }
 
 fn check(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
-    let checked = service.guard.check(method, uri, headers, body, "ssmmessages");
+    let checked = service.guard.check(method, uri, headers, body, "ssmmessages", service.clock_ahead());
     checked.map_err(|error| Refusal::Signature(error.name()))
 }
 

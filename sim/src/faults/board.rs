@@ -62,6 +62,15 @@ impl FaultBoard {
         self.look(|faults| faults.access_denied.iter().any(|id| id == node))
     }
 
+    /// Whether a node that is online has no channel for sessions.
+    pub(crate) fn is_unconnected(&self, node: &str) -> bool {
+        self.look(|faults| faults.unconnected.iter().any(|id| id == node))
+    }
+
+    pub(crate) fn is_action_denied(&self, action: &str) -> bool {
+        self.look(|faults| faults.denied_actions.iter().any(|denied| denied == action))
+    }
+
     pub(crate) fn is_document_missing(&self, name: &str) -> bool {
         self.look(|faults| faults.missing_documents.iter().any(|missing| missing == name))
     }

@@ -45,14 +45,15 @@ impl ApiError {
     }
 
     /// As IAM words it, with who, what and on which resource.
-    pub(crate) fn access_denied(action: &str, resource: &str) -> Self {
+    pub(crate) fn access_denied(action: &str, resource: &str, explicit: bool) -> Self {
         let owner = crate::service::OWNER;
-        Self::bad_request(
-            "AccessDeniedException",
-            format!(
-                "User: {owner} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
-            ),
-        )
+        let why = if explicit {
+            "with an explicit deny in a service control policy".to_owned()
+        } else {
+            format!("because no identity-based policy allows the {action} action")
+        };
+        let message = format!("User: {owner} is not authorized to perform: {action} on resource: {resource} {why}");
+        Self::bad_request("AccessDeniedException", message)
     }
 
     pub(crate) fn unknown_document(name: &str) -> Self {

@@ -57,7 +57,7 @@ struct InstanceInformation {
     instance_id: String,
     ping_status: &'static str,
     last_ping_date_time: f64,
-    agent_version: &'static str,
+    agent_version: String,
     is_latest_version: bool,
     platform_type: &'static str,
     platform_name: &'static str,
@@ -71,13 +71,13 @@ struct InstanceInformation {
 }
 
 impl InstanceInformation {
-    fn of(node: &Node, online: bool, now: f64) -> Self {
+    fn of(node: &Node, online: bool, agent_version: String, now: f64) -> Self {
         let managed = node.id.starts_with("mi-");
         Self {
             instance_id: node.id.clone(),
             ping_status: if online { "Online" } else { "ConnectionLost" },
             last_ping_date_time: now,
-            agent_version: AGENT_VERSION,
+            agent_version,
             is_latest_version: true,
             platform_type: "Linux",
             platform_name: "Amazon Linux",
@@ -95,7 +95,7 @@ impl InstanceInformation {
         match filter.key.as_str() {
             "InstanceIds" => any(&self.instance_id),
             "PingStatus" => any(self.ping_status),
-            "AgentVersion" => any(self.agent_version),
+            "AgentVersion" => any(&self.agent_version),
             "PlatformType" | "PlatformTypes" => any(self.platform_type),
             "ResourceType" => any(self.resource_type),
             "tag-key" => node.tags.keys().any(|key| any(key)),
@@ -113,15 +113,19 @@ pub(super) fn describe(service: &Service, request: &DescribeRequest) -> Result<D
         (None, None) => &[],
     };
     check(filters)?;
+    let (region, account) = (service.region(), crate::service::ACCOUNT);
+    service.allow("ssm:DescribeInstanceInformation", || format!("arn:aws:ssm:{region}:{account}:*"))?;
     let page = Page::read(request.max_results, 10, 5..=50, request.next_token.as_deref())?;
 
     let now = super::epoch_seconds(jiff::Timestamp::now());
+    let version =
+        service.faults.look(|faults| faults.agent_version.clone()).unwrap_or_else(|| AGENT_VERSION.to_owned());
     let found: Vec<_> = service
         .nodes()
         .iter()
         // Nodes of ECS tasks are not listed (docs/protocol.md §1.4).
         .filter(|node| !node.id.starts_with("ecs:"))
-        .map(|node| (node, InstanceInformation::of(node, service.is_online(&node.id), now)))
+        .map(|node| (node, InstanceInformation::of(node, service.is_online(&node.id), version.clone(), now)))
         .filter(|(node, info)| filters.iter().all(|filter| info.matches(node, filter)))
         .map(|(_, info)| info)
         .collect();
@@ -159,7 +163,10 @@ pub(super) struct StatusResponse {
     status: &'static str,
 }
 
-pub(super) fn connection_status(service: &Service, request: StatusRequest) -> StatusResponse {
-    let online = service.is_online(&request.target);
-    StatusResponse { target: request.target, status: if online { "connected" } else { "notconnected" } }
+pub(super) fn connection_status(service: &Service, request: StatusRequest) -> Result<StatusResponse, ApiError> {
+    let StatusRequest { target } = request;
+    let (region, account) = (service.region(), crate::service::ACCOUNT);
+    service.allow("ssm:GetConnectionStatus", || format!("arn:aws:ec2:{region}:{account}:instance/{target}"))?;
+    let status = if service.is_connected(&target) { "connected" } else { "notconnected" };
+    Ok(StatusResponse { target, status })
 }

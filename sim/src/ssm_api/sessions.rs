@@ -57,8 +57,9 @@ pub(super) fn start(service: &Arc<Service>, request: StartRequest) -> Result<Gra
     };
     if service.faults.is_access_denied(&target) {
         let resource = format!("arn:aws:ec2:{}:{}:instance/{target}", service.region(), crate::service::ACCOUNT);
-        return Err(ApiError::access_denied("ssm:StartSession", &resource));
+        return Err(service.access_denied("ssm:StartSession", &resource));
     }
+    service.allow("ssm:StartSession", || format!("arn:aws:ssm:{}::document/{document_name}", service.region()))?;
     if service.faults.is_document_missing(&document_name) {
         return Err(ApiError::unknown_document(&document_name));
     }
@@ -66,7 +67,7 @@ pub(super) fn start(service: &Arc<Service>, request: StartRequest) -> Result<Gra
     if !document.is_multiplexed() && service.has_builtin_agent() {
         return Err(ApiError::invalid_document(format!("{document_name} needs an external agent.")));
     }
-    if !service.is_online(&target) {
+    if !service.is_connected(&target) {
         return Err(ApiError::target_not_connected(&target));
     }
     let session = service.start_session(target, document, reason);
@@ -85,7 +86,7 @@ pub(super) fn resume(service: &Service, request: &SessionRequest) -> Result<Gran
     if service.faults.is_access_denied(&session.target) {
         let account = crate::service::ACCOUNT;
         let resource = format!("arn:aws:ssm:{}:{account}:session/{}", service.region(), session.id);
-        return Err(ApiError::access_denied("ssm:ResumeSession", &resource));
+        return Err(service.access_denied("ssm:ResumeSession", &resource));
     }
     if service.faults.take_empty_token() {
         // docs/protocol.md §1.2: no token means that the session has timed out.

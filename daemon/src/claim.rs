@@ -109,8 +109,20 @@ pub(crate) fn private_folder(folder: &Path) -> Result<(), ClaimError> {
         .mode(0o700)
         .create(folder)
         .map_err(ClaimError::io("create the folder", folder))?;
+    check_folder(folder)
+}
+
+/// Sees that nobody else can change what is in a folder; one that does not exist yet is fine. Called within a tokio
+/// runtime.
+///
+/// # Errors
+/// It is not ours alone, or cannot be looked at.
+pub fn check_folder(folder: &Path) -> Result<(), ClaimError> {
     let ours = own_uid().map_err(ClaimError::io("find out who runs", folder))?;
-    let found = fs::metadata(folder).map_err(ClaimError::io("look at", folder))?;
+    let found = match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(ClaimError::io("look at", folder))?,
+    };
     match problem(found.uid(), found.mode(), ours) {
         Some(problem) => Err(ClaimError::Unsafe { folder: folder.to_owned(), problem, foreign: found.uid() != ours }),
         None => Ok(()),

@@ -45,12 +45,13 @@ mod tunnel;
 mod watch;
 
 pub use chain::chain;
-pub use claim::ClaimError;
+pub use claim::{ClaimError, check_folder};
 pub use daemon::{DRAIN, Daemon, Options, StartError, run};
 pub use handle::{DaemonCommand, DaemonHandle, ReloadReply, Reply};
 pub use log_buffer::LogBuffer;
 pub use log_layer::{LogLayer, LogSink};
 pub use manager::ServiceManager;
-pub use sockets::{Holder, holder_of};
+pub use sockets::{Holder, holder_of, holder_of_path};
 pub use status::{StatusBoard, Subscription};
 pub use takeover::{Asked, TAKEOVER_DRAIN};
+pub use tunnel::{Trial, TrialFailure, TrialStep, explain, try_session};

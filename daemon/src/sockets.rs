@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tunnels_api::Process;
 
-pub(crate) use holder::holder_of_path;
-pub use holder::{Holder, holder_of};
+pub use holder::{Holder, holder_of, holder_of_path};
 
 /// Whether some process still holds a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -108,6 +108,11 @@ impl Proxies {
         Self(Some(Arc::new(Settings { proxy, rules })))
     }
 
+    /// What the proxy is called that a TLS connection to this host goes through; none if there is none, or none that can be used.
+    pub fn name_for(&self, host: &str, port: u16) -> Option<ProxyName> {
+        self.for_host(host, port).ok().flatten().map(|proxy| proxy.name.clone())
+    }
+
     /// The proxy that a TLS connection to this host has to go through, if any.
     pub(crate) fn for_host(&self, host: &str, port: u16) -> Result<Option<&Proxy>, ProxyError> {
         let Some(settings) = self.0.as_deref().filter(|_| !is_loopback(host)) else { return Ok(None) };

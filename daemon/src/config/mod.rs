@@ -34,3 +34,4 @@ pub use diff::{ConfigChange, Impact, diff};
 pub use load::{find, load, parse, resolve};
 pub use model::{Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
 pub use resolved::{Origin, Resolved, Setting};
+pub use value::{is_known_region, nearest_region};

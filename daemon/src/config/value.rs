@@ -8,7 +8,8 @@ mod target;
 mod variable;
 
 pub(super) use address::{LOCAL_FORMS, REMOTE_FORMS, local, local_port, remote, remote_port};
-pub(super) use aws_name::{document, is_known_region, nearest_region, profile, reason, region};
+pub(super) use aws_name::{document, profile, reason, region};
+pub use aws_name::{is_known_region, nearest_region};
 pub(super) use duration::{DURATION_FORMS, HOLD, PARK_AFTER, PATIENCE, PING, duration, limited, show};
 pub(super) use label::{group, tunnel_name};
 pub(super) use target::{TARGET_FORMS, tag, target};

@@ -46,8 +46,8 @@ pub fn holder_of(addr: SocketAddr) -> Holder {
     process_with(&inodes).unwrap_or_else(|| other_user(&listeners))
 }
 
-/// Who listens on the Unix socket at `path`.
-pub(crate) fn holder_of_path(path: &Path) -> Holder {
+/// Who listens on the Unix socket at `path`. Reads `/proc`, and blocks meanwhile.
+pub fn holder_of_path(path: &Path) -> Holder {
     let table = std::fs::read_to_string("/proc/self/net/unix").unwrap_or_default();
     let inodes: Vec<u64> = table.lines().filter_map(|line| unix_inode(line, path)).collect();
     process_with(&inodes).unwrap_or(Holder::Unknown)

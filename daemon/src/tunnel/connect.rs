@@ -27,11 +27,11 @@ use tokio::time::timeout;
 use tunnels_api::{Cause, CauseKind, SessionState};
 
 /// For name lookup, TCP, TLS and upgrade together. A network that needs longer will not carry a database.
-const WEBSOCKET: Duration = Duration::from_secs(15);
+pub(super) const WEBSOCKET: Duration = Duration::from_secs(15);
 /// From the open websocket to the end of the handshake; the agent may take seconds to start its worker.
-const ESTABLISHED: Duration = Duration::from_secs(30);
+pub(super) const ESTABLISHED: Duration = Duration::from_secs(30);
 /// For one call that ends a session, when nobody wants to wait any more.
-const TERMINATE: Duration = Duration::from_secs(5);
+pub(super) const TERMINATE: Duration = Duration::from_secs(5);
 
 /// So much of a tunnel's name stands in a reason, which may have 256 characters.
 const REASON_NAME: usize = 200;
@@ -190,11 +190,7 @@ impl Connector {
         session.attach(transport, grant.token);
         let outcome = timeout(ESTABLISHED, established(&session, about)).await;
         self.payload.note(session.stats().payload_trial, self.tunnel.payload);
-        let Ok(outcome) = outcome else {
-            let text = format!("the SSM agent on {target} did not answer the session's first messages");
-            return Err(DownCause::new(CauseKind::Other, Retry::Answered, text));
-        };
-        outcome?;
+        outcome.unwrap_or_else(|_| Err(about.agent_absent()))?;
         let seats = Arc::default();
         let listed = self.sessions.enter(self.look(&session, &seats, &grant.session_id, &target, api.region()));
         Ok(Live {
@@ -382,7 +378,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Where the data channel is, if a token may be sent there.
-fn stream_url(api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
+pub(super) fn stream_url(api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
     let foreign = |error: ssm_session::StreamUrlError| {
         DownCause::new(CauseKind::Protocol, Retry::Answered, format!("the stream URL is refused: {error}"))
     };
@@ -401,7 +397,7 @@ fn stream_url(api: &dyn SsmApi, url: &str) -> Result<StreamUrl, DownCause> {
 }
 
 /// What to ask for: the document that fits the remote, its parameters as lists (docs/protocol.md §1.2).
-fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
+pub(super) fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
     let list = |value: &str| vec![value.to_owned()];
     let mut parameters = BTreeMap::from([("portNumber".to_owned(), list(&tunnel.remote.port.to_string()))]);
     if let Some(host) = &tunnel.remote.host {
@@ -411,7 +407,7 @@ fn request(tunnel: &TunnelConfig, target: String) -> StartSession {
 }
 
 /// What no other call gives as its reason: it tells our session from all others, and an administrator whose it is.
-fn unique_reason(tunnel: &str) -> String {
+pub(super) fn unique_reason(tunnel: &str) -> String {
     // The standard library's hash keys are random, 128 bits of them.
     let keys = RandomState::new();
     let tunnel: String = tunnel.chars().take(REASON_NAME).collect();
@@ -419,7 +415,7 @@ fn unique_reason(tunnel: &str) -> String {
 }
 
 /// Waits until data may flow. A websocket lost before that is not worth resuming.
-async fn established(session: &Session, about: &About) -> Result<(), DownCause> {
+pub(super) async fn established(session: &Session, about: &About) -> Result<(), DownCause> {
     let mut status = session.status();
     loop {
         match &*status.borrow_and_update() {
@@ -443,7 +439,7 @@ pub(super) fn channel_lost(reason: &ssm_session::TransportError) -> DownCause {
     DownCause::new(kind, Retry::Unreachable, chain(reason))
 }
 
-fn websocket_failed(about: &About, error: &ConnectError) -> DownCause {
+pub(super) fn websocket_failed(about: &About, error: &ConnectError) -> DownCause {
     let text = chain(error);
     match error {
         ConnectError::Http { status: 401 | 403, .. } => DownCause::new(CauseKind::AccessDenied, Retry::Answered, text)

@@ -30,6 +30,7 @@ mod seats;
 mod socket_file;
 mod state_log;
 mod task;
+mod trial;
 mod turns;
 
 use crate::aws::AwsConnector;
@@ -48,6 +49,7 @@ use tunnels_api::TargetState;
 
 pub(crate) use nudge::{Nudge, Nudges};
 pub(crate) use pool::Allowances;
+pub use trial::{Trial, TrialFailure, TrialStep, explain, try_session};
 pub(crate) use turns::Turns;
 
 /// The supervisor sends a command per user's wish and waits for none; a tunnel takes them at once, so more

@@ -77,12 +77,12 @@ pub(crate) fn region(text: &str) -> Result<(), BadValue> {
 }
 
 /// Whether AWS had this region when this was written.
-pub(crate) fn is_known_region(text: &str) -> bool {
+pub fn is_known_region(text: &str) -> bool {
     REGIONS.contains(&text)
 }
 
 /// The known region that may be meant.
-pub(crate) fn nearest_region(text: &str) -> Option<&'static str> {
+pub fn nearest_region(text: &str) -> Option<&'static str> {
     nearest(text, REGIONS)
 }
 

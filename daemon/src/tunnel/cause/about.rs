@@ -170,6 +170,12 @@ impl About {
             .with_next(format!("check that it answers when asked from {}, or choose another `probe`", self.target))
     }
 
+    /// There is a session, and the agent's part of it never came.
+    pub(crate) fn agent_absent(&self) -> DownCause {
+        let text = format!("the SSM agent on {} did not answer the session's first messages", self.target);
+        DownCause::new(CauseKind::Other, Retry::Answered, text)
+    }
+
     /// The session's websocket is open, and nothing that was sent is acknowledged (docs/protocol.md §7.4).
     pub(crate) fn silent(&self) -> DownCause {
         let text = format!("the SSM agent on {} acknowledges nothing; its session may be dead", self.target);

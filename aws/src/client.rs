@@ -10,7 +10,8 @@ use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::{
-    ConnectionStatus, InstanceInformationStringFilter, PingStatus, SessionFilter, SessionFilterKey, SessionState,
+    ConnectionStatus, InstanceInformation, InstanceInformationStringFilter, PingStatus, SessionFilter,
+    SessionFilterKey, SessionState,
 };
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::retry::RetryConfig;
@@ -131,6 +132,41 @@ impl SdkSsm {
             self.credentials.refused(&error).await;
         }
         error
+    }
+
+    /// The inventory's nodes for which `key` has this value; none if it knows no such id.
+    pub(crate) async fn managed_nodes(&self, key: &str, value: &str) -> Result<Vec<InstanceInformation>, AwsError> {
+        let filter = InstanceInformationStringFilter::builder()
+            .key(key)
+            .values(value)
+            .build()
+            .map_err(|error| AwsError::InvalidRequest(error.to_string()))?;
+        let mut found = Vec::new();
+        let mut next = None;
+        for _ in 0..PAGES {
+            let described = self.client.describe_instance_information().filters(filter.clone());
+            let page = match described.max_results(PAGE).set_next_token(next.take()).send().await {
+                Ok(page) => page,
+                Err(error) if error.code() == Some("InvalidInstanceId") => return Ok(Vec::new()),
+                Err(error) => return Err(self.failed(error).await),
+            };
+            found.extend(page.instance_information_list.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// What signs the calls.
+    pub(crate) fn credentials_provider(&self) -> impl ProvideCredentials + use<> {
+        self.credentials.clone()
+    }
+
+    /// The command that brings credentials back.
+    pub(crate) fn login(&self) -> Option<&str> {
+        self.login.as_deref()
     }
 
     fn noted(&self, error: AwsError) -> AwsError {
@@ -255,28 +291,11 @@ impl SsmApi for SdkSsm {
 
     fn describe_instances<'a>(&'a self, tag: &'a TagFilter) -> BoxFuture<'a, Result<Vec<Instance>, AwsError>> {
         Box::pin(async move {
-            let filter = InstanceInformationStringFilter::builder()
-                .key(format!("tag:{}", tag.key))
-                .values(&tag.value)
-                .build()
-                .map_err(|error| AwsError::InvalidRequest(error.to_string()))?;
-            let mut found = Vec::new();
-            let mut next = None;
-            for _ in 0..PAGES {
-                let described = self.client.describe_instance_information().filters(filter.clone());
-                let page = match described.max_results(PAGE).set_next_token(next.take()).send().await {
-                    Ok(page) => page,
-                    Err(error) => return Err(self.failed(error).await),
-                };
-                found.extend(page.instance_information_list.unwrap_or_default().into_iter().filter_map(|node| {
-                    Some(Instance { online: node.ping_status == Some(PingStatus::Online), id: node.instance_id? })
-                }));
-                next = page.next_token.filter(|token| !token.is_empty());
-                if next.is_none() {
-                    break;
-                }
-            }
-            Ok(found)
+            let found = self.managed_nodes(&format!("tag:{}", tag.key), &tag.value).await?;
+            let instance = |node: InstanceInformation| {
+                Some(Instance { online: node.ping_status == Some(PingStatus::Online), id: node.instance_id? })
+            };
+            Ok(found.into_iter().filter_map(instance).collect())
         })
     }
 

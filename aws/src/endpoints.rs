@@ -75,7 +75,7 @@ fn check(what: &str, endpoint: Option<&str>) -> Result<(), AwsError> {
 }
 
 /// What the SDK's credential providers would use: they do not know of ignored endpoints.
-fn of_credentials(service: &str, profile: &Profile) -> Option<String> {
+pub(crate) fn of_credentials(service: &str, profile: &Profile) -> Option<String> {
     let (url, _) = EnvConfigValue::new()
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod account;
 mod client;
 mod credentials;
 mod credentials_cache;
@@ -22,7 +23,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use client::SdkSsm;
 use credentials::Origin;
-use credentials_cache::{CredentialsStore, MARGIN};
+use credentials_cache::{CredentialsStore, MARGIN, SharedCredentials};
 use endpoints::Named;
 use expiry::sso_token_end;
 use http::{Clients, Http};
@@ -81,6 +82,11 @@ impl SdkConnector {
     }
 
     async fn make(&self, scope: &AwsScope) -> Result<SdkSsm, AwsError> {
+        self.prepare(scope).await.map(Prepared::into_client)
+    }
+
+    /// Finds out everything that a client needs.
+    async fn prepare(&self, scope: &AwsScope) -> Result<Prepared, AwsError> {
         let profile = Profile::load(scope.profile.as_deref()).await?;
         let http = self.http.of(&profile);
         let is_local = endpoints::ssm_named(scope).as_deref().is_some_and(is_loopback);
@@ -102,12 +108,7 @@ impl SdkConnector {
             is_local,
         };
         let credentials = self.credentials.of(origin, &self.http);
-        // A login as `aws sso login`; what needs a code says so itself.
-        let login = match profile.renewal() {
-            Some(Renewal::Sso { command, .. } | Renewal::Login { command }) => Some(command),
-            Some(Renewal::Code { .. }) | None => None,
-        };
-        Ok(SdkSsm::new(&config, credentials, http.network().clone(), region, endpoints, login))
+        Ok(Prepared { profile, http, config, endpoints, region, credentials, is_local })
     }
 
     /// The place of the client for a scope; one whose credentials are of no use has lost it.
@@ -178,6 +179,30 @@ impl SdkConnector {
             }
         }
         last
+    }
+}
+
+/// What a client is made of.
+struct Prepared {
+    profile: Profile,
+    http: Http,
+    config: SdkConfig,
+    endpoints: Named,
+    region: String,
+    credentials: Arc<SharedCredentials>,
+    /// The endpoint is the simulator's.
+    is_local: bool,
+}
+
+impl Prepared {
+    fn into_client(self) -> SdkSsm {
+        // A login as `aws sso login`; what needs a code says so itself.
+        let login = match self.profile.renewal() {
+            Some(Renewal::Sso { command, .. } | Renewal::Login { command }) => Some(command),
+            Some(Renewal::Code { .. }) | None => None,
+        };
+        let network = self.http.network().clone();
+        SdkSsm::new(&self.config, self.credentials, network, self.region, self.endpoints, login)
     }
 }
 

@@ -96,6 +96,29 @@ impl Profile {
         })
     }
 
+    /// Where its credentials come from, in words; `has_keys`: the environment holds some.
+    pub(crate) fn source(&self, has_keys: bool) -> String {
+        if !self.is_named && has_keys {
+            return "AWS_ACCESS_KEY_ID of the environment".to_owned();
+        }
+        if !self.exists() {
+            return if self.is_named {
+                format!("profile `{}`, which does not exist", self.name())
+            } else {
+                "no profile and no variable: this machine's own role, if it has one".to_owned()
+            };
+        }
+        let by = match self.renewal() {
+            Some(Renewal::Sso { .. }) => "SSO login",
+            Some(Renewal::Login { .. }) => "aws login",
+            Some(Renewal::Code { .. }) => "role with an MFA code",
+            None if self.is_by_process() => "credential_process",
+            None if self.set.get("role_arn").is_some() => "role",
+            None => "keys",
+        };
+        format!("profile `{}` ({by})", self.name())
+    }
+
     /// The profile and those that it takes its credentials from, in order.
     fn chain(&self) -> Vec<&str> {
         let mut chain = vec![self.name()];

@@ -3,8 +3,8 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, dashboard, demo, down, logs, ls, restart, service, sim, status, stop, up, version,
-    wait, why,
+    completions, config, daemon, dashboard, demo, doctor, down, logs, ls, restart, service, sim, status, stop, up,
+    version, wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -24,6 +24,7 @@ Examples:
   tunnels ls --watch            follow them
   tunnels status orders-db      why it is not ready, and what to do
   tunnels why orders-db         what happened to it, and what that cost
+  tunnels doctor                what is wrong, and what to do about it
   tunnels stop                  end the daemon, and with it every session";
 
 /// Keeps named AWS Session Manager port forwards alive: stable local ports that lead to databases,
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Logs(logs::Logs),
     /// Wait until tunnels are in a state
     Wait(wait::Wait),
+    /// Find out why tunnels do not work, and what to do about it
+    Doctor(doctor::Doctor),
     /// Start the daemon
     Daemon(daemon::Daemon),
     /// Stop the daemon and end all its sessions
@@ -107,6 +110,7 @@ impl Command {
             Self::Logs(logs) => logs.json,
             Self::Config(config) => config.wants_json(),
             Self::Service(service) => service.wants_json(),
+            Self::Doctor(doctor) => doctor.json,
             Self::Version(version) => version.json,
             _ => false,
         }
@@ -122,6 +126,7 @@ impl Command {
             Self::Why(why) => why.run(config),
             Self::Logs(logs) => logs.run(config),
             Self::Wait(wait) => wait.run(config),
+            Self::Doctor(doctor) => doctor.run(config.as_deref()),
             Self::Daemon(daemon) => daemon.run(config),
             Self::Stop(stop) => stop.run(config),
             Self::Service(service) => service.run(config.as_deref()),

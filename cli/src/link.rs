@@ -173,24 +173,7 @@ fn environment_note(
     shell: &BTreeMap<String, String>,
     is_service: bool,
 ) -> Option<String> {
-    // A daemon in the background has them like that; one in the foreground as they were written.
-    let absolute: BTreeMap<&str, PathBuf> = spawn::absolute_files(|name| shell.get(name).map(OsString::from)).collect();
-    let is_same = |name: &String| {
-        let theirs = daemon.get(name);
-        theirs == shell.get(name)
-            || theirs.zip(absolute.get(name.as_str())).is_some_and(|(theirs, ours)| Path::new(theirs) == ours)
-    };
-    let differing: Vec<String> = daemon
-        .keys()
-        .chain(shell.keys().filter(|name| !daemon.contains_key(*name)))
-        .filter(|name| !is_same(name))
-        .map(|name| {
-            let value = |vars: &BTreeMap<String, String>| {
-                vars.get(name).map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"))
-            };
-            format!("  {name} is {} here and {} in the daemon", value(shell), value(daemon))
-        })
-        .collect();
+    let differing = differing_variables(daemon, shell);
     let (why, mend) = if is_service {
         ("is a service with", "to have them there: a line NAME=value each in ~/.config/tunnels/environment, then")
     } else {
@@ -198,10 +181,32 @@ fn environment_note(
     };
     (!differing.is_empty()).then(|| {
         format!(
-            "note: the daemon {why} other AWS variables, and keeps those:\n{}\n  {mend} tunnels daemon --takeover",
-            differing.join("\n")
+            "note: the daemon {why} other AWS variables, and keeps those:\n  {}\n  {mend} tunnels daemon --takeover",
+            differing.join("\n  ")
         )
     })
+}
+
+/// How the shell's AWS variables differ from the daemon's, each in words.
+pub(crate) fn differing_variables(daemon: &BTreeMap<String, String>, shell: &BTreeMap<String, String>) -> Vec<String> {
+    // A daemon in the background has them like that; one in the foreground as they were written.
+    let absolute: BTreeMap<&str, PathBuf> = spawn::absolute_files(|name| shell.get(name).map(OsString::from)).collect();
+    let is_same = |name: &String| {
+        let theirs = daemon.get(name);
+        theirs == shell.get(name)
+            || theirs.zip(absolute.get(name.as_str())).is_some_and(|(theirs, ours)| Path::new(theirs) == ours)
+    };
+    daemon
+        .keys()
+        .chain(shell.keys().filter(|name| !daemon.contains_key(*name)))
+        .filter(|name| !is_same(name))
+        .map(|name| {
+            let value = |vars: &BTreeMap<String, String>| {
+                vars.get(name).map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"))
+            };
+            format!("{name} is {} here and {} in the daemon", value(shell), value(daemon))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -95,8 +95,17 @@ pub(crate) fn log_look(stream: &impl anstream::stream::RawStream) -> tunnels_tui
 /// Progress on standard error: in place where somebody looks at it.
 pub(crate) fn progress() -> Progress<io::Stderr> {
     let err = io::stderr();
-    let color = anstream::AutoStream::choice(&err) != anstream::ColorChoice::Never;
-    if err.is_terminal() && moves_its_cursor() { Progress::in_place(err, color) } else { Progress::lines(err) }
+    if is_watched() { Progress::in_place(err, colors_errors()) } else { Progress::lines(err) }
+}
+
+/// Whether what changes in place can be drawn on standard error.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal() && moves_its_cursor()
+}
+
+/// Whether colours are wanted on standard error.
+pub(crate) fn colors_errors() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
 /// Whether standard output is a terminal that can be drawn on.

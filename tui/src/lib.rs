@@ -3,13 +3,14 @@
 //! `conn` listens to the daemon and reconnects by itself, and `model` holds everything that is shown. Pure
 //! modules turn that into text: `table` the rows (of each `column` that `layout` finds room for),
 //! `notes` what is said below them, `list` both together, `detail` one tunnel, `timeline` what
-//! happened to it, `progress` what a command
+//! happened to it, `checkup` what the doctor found, `progress` what a command
 //! waits for, `log` the daemon's lines; `words`, `units`, `text`, `style`, `engine` and `login` are their vocabulary. `dashboard` is where one looks at all of it and acts. `live` and
 //! `region` draw on a terminal. The crate knows the daemon through `tunnels-api` only: it has no path to AWS
 //! or to the protocol.
 
 #![warn(missing_docs)]
 
+pub mod checkup;
 mod column;
 pub mod conn;
 pub mod dashboard;

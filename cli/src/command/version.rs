@@ -24,6 +24,11 @@ fn date() -> Option<Timestamp> {
 
 /// What to say of a daemon that was not made from what this program was.
 pub(crate) fn skew(daemon: &DaemonVersion) -> Option<String> {
+    difference(daemon).map(|skew| format!("{skew}; to put this version in its place: tunnels daemon --takeover"))
+}
+
+/// How such a daemon differs.
+pub(crate) fn difference(daemon: &DaemonVersion) -> Option<String> {
     skew_between(VERSION, commit().as_deref(), daemon)
 }
 
@@ -37,7 +42,7 @@ fn skew_between(version: &str, commit: Option<&str>, daemon: &DaemonVersion) -> 
         None => version.to_owned(),
     };
     Some(format!(
-        "the running daemon is {}, and this command {}; to put this version in its place: tunnels daemon --takeover",
+        "the running daemon is {}, and this command {}",
         named(&daemon.version, daemon.commit.as_deref()),
         named(version, commit),
     ))
@@ -112,6 +117,7 @@ mod tests {
         assert_eq!(skew(&daemon("0.2.0", None)), None, "nobody knows");
         let text = skew(&daemon("0.2.0", Some("def"))).unwrap();
         assert!(text.starts_with("the running daemon is 0.2.0 (def), and this command 0.2.0 (abc)"), "{text}");
-        assert!(skew(&daemon("0.1.0", None)).unwrap().ends_with("tunnels daemon --takeover"));
+        let whole = super::skew(&daemon("0.0.0", None)).unwrap();
+        assert!(whole.ends_with("tunnels daemon --takeover"), "{whole}");
     }
 }

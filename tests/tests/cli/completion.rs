@@ -29,7 +29,7 @@ fn names_and_groups_come_from_the_daemon_or_else_from_the_configuration() {
         .tunnel("other", remote.address());
     assert_eq!(offered(&user, &["tunnels", "up", "o"]), ["orders-db", "other"], "without a daemon");
     user.run(&["up", "--wait"]).expect_success();
-    for command in ["up", "down", "restart", "ls", "wait"] {
+    for command in ["up", "down", "restart", "ls", "wait", "doctor"] {
         assert_eq!(offered(&user, &["tunnels", command, "ord"]), ["orders-db"], "{command}");
         assert_eq!(offered(&user, &["tunnels", command, "other", "@"]), ["@db"], "{command}");
     }

@@ -202,6 +202,7 @@ fn with_a_command_line_that_makes_no_sense() {
         "wait",
         "wait api --for sleeping",
         "wait api --timeout soon",
+        "doctor --fly",
         "daemon --fly",
         "stop --drain soon",
         "config",

@@ -131,6 +131,28 @@ fn ls_and_status_have_their_documented_fields_in_every_state() {
 }
 
 #[test]
+fn the_doctor_s_findings_have_their_documented_fields_worst_first() {
+    const WORDS: [&str; 4] = ["fail", "warn", "skipped", "ok"];
+    let (remote, sim) = (TestRemote::start(), TestSim::start());
+    let user = TestDaemon::new(&sim)
+        .tunnel("api", remote.address())
+        .tunnel_with("offline", "db.example:5432", "target = \"i-0bbbbbbbbbbbbbbbb\"")
+        .tunnel_with("prod", "db.example:5432", "protected = true");
+    let report = user.run(&["doctor", "--json"]).expect_code(1).json();
+    assert_eq!(report.as_object().map(serde_json::Map::len), Some(1), "{report:#}");
+    let findings = report["findings"].as_array().expect("a list of findings");
+    for finding in findings {
+        let always = [("check", Kind::Text), ("verdict", Kind::Text), ("text", Kind::Text)];
+        let texts = ["tunnel", "evidence", "next"].map(|field| (field, Kind::Text));
+        has(finding, &always, &texts);
+        has(finding, &[], &[("tunnels", Kind::Texts), ("policy", Kind::Object)]);
+    }
+    let place = |finding: &Value| WORDS.iter().position(|word| finding["verdict"] == *word).expect("a known verdict");
+    assert!(findings.is_sorted_by_key(place), "{report:#}");
+    assert_eq!((&findings[0]["check"], &findings[0]["tunnel"]), (&"target".into(), &"offline".into()), "{report:#}");
+}
+
+#[test]
 fn version_names_the_daemon_only_while_one_runs() {
     let remote = TestRemote::start();
     let sim = TestSim::start();

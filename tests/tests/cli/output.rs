@@ -27,7 +27,7 @@ fn help_lists_the_exit_codes_and_every_command() {
     let sim = TestSim::start();
     let user = TestDaemon::new(&sim);
     let help = user.run(&["--help"]).expect_success().stdout;
-    let commands = "up down restart ls status why logs wait daemon stop config demo sim completions version";
+    let commands = "up down restart ls status why logs wait doctor daemon stop config demo sim completions version";
     for command in commands.split(' ') {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in:\n{help}");
         let own = user.run(&[command, "--help"]).expect_success();

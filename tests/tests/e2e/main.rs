@@ -9,6 +9,7 @@ mod credentials;
 mod cuts;
 mod dashboard;
 mod dead_worker;
+mod doctor;
 mod edits;
 mod faults;
 mod half_close;

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom: every edge of ARCHITECTURE.md, for what ships.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("ssm-proto", &[]),
     ("ssm-session", &["ssm-proto"]),
     ("ssm-sim", &["ssm-proto", "ssm-session"]),
@@ -16,7 +16,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("tunnels-service", &[]),
     ("tunnels-api", &[]),
     ("tunnels-daemon", &["ssm-proto", "ssm-session", "tunnels-api"]),
-    ("tunnels-aws", &["tunnels-daemon", "ssm-session", "ssm-proto"]),
+    ("tunnels-doctor", &["ssm-proto", "ssm-session", "tunnels-api", "tunnels-daemon"]),
+    ("tunnels-aws", &["tunnels-daemon", "tunnels-doctor", "ssm-session", "ssm-proto"]),
     ("tunnels-tui", &["tunnels-api"]),
     (
         "tunnels",
@@ -26,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "tunnels-api",
             "tunnels-aws",
             "tunnels-daemon",
+            "tunnels-doctor",
             "tunnels-remotes",
             "tunnels-service",
             "tunnels-tui",

@@ -46,7 +46,7 @@ fn main() {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/images");
     fs::create_dir_all(&folder).expect("the folder of images");
-    for (name, keys, shows) in [("dashboard", "", "q quit"), ("throughput", "\r3", "now")] {
+    for (name, keys, shows) in [("dashboard", "jjjj", "next: run"), ("throughput", "\r3", "now")] {
         let terminal = Terminal::start(&scene.command(Look::Dark), SIZE.0, SIZE.1);
         terminal.wait_for("orders-db");
         terminal.wait_for("B/s");

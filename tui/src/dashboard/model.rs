@@ -41,9 +41,6 @@ pub(super) struct Model {
     pub(super) is_refreshing: bool,
     /// There is a way to start a daemon from here.
     pub(super) can_start: bool,
-    /// The daemon has taken over a configuration since the editor was opened: it watches the file, and may be faster
-    /// than whoever asks it to read that.
-    pub(super) has_reloaded: bool,
 }
 
 /// Whether the daemon is heard.
@@ -186,7 +183,6 @@ impl Model {
             zone,
             is_refreshing: false,
             can_start: false,
-            has_reloaded: false,
         }
     }
 

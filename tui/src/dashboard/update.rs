@@ -124,7 +124,6 @@ fn heard(model: &mut Model, news: News, now: Timestamp) -> Vec<Effect> {
     {
         detail.seen.settings = None;
     }
-    model.has_reloaded |= event == DaemonEvent::ConfigReloaded;
     model.tunnels.apply(event);
     changed(model);
     effects.extend(look(model));
@@ -187,10 +186,9 @@ fn reloaded(model: &mut Model, result: Result<Reloaded, ApiError>, now: Timestam
     match result {
         Ok(Reloaded { added, removed, changed, .. }) => {
             let touched: BTreeSet<&String> = added.iter().chain(&removed).chain(&changed).collect();
-            let said = if touched.is_empty() && model.has_reloaded {
+            let said = if touched.is_empty() {
+                // Nothing has changed for any tunnel, or the daemon, which watches the file, has seen it before.
                 "the configuration is in force".to_owned()
-            } else if touched.is_empty() {
-                "the configuration is valid; nothing has changed for any tunnel".to_owned()
             } else {
                 let parts = [("added", added.len()), ("removed", removed.len()), ("changed", changed.len())];
                 let parts: Vec<String> = parts

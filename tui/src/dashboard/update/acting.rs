@@ -140,7 +140,6 @@ fn renewal(model: &Model, now: Timestamp) -> Option<&str> {
 
 fn edit(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     if let Some(file) = model.daemon.as_ref().and_then(|daemon| daemon.config.clone()) {
-        model.has_reloaded = false;
         return vec![Effect::Run(Program::Editor { file })];
     }
     model.complain("it is not known which file the daemon reads", now);

@@ -161,6 +161,8 @@ fn mark_all(model: &mut Model) {
 /// Opens the selected tunnel.
 fn open(model: &mut Model) -> Option<Effect> {
     let name = model.list.selected.clone()?;
+    // What was done to the list says nothing of this tunnel.
+    model.notice = model.notice.take().filter(|notice| notice.is_trouble);
     model.detail = Some(Detail {
         name,
         tab: Tab::Overview,

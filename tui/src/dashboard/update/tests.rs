@@ -212,11 +212,7 @@ fn an_edit_is_checked_when_the_editor_has_ended() {
     tell(&mut model, Message::Reloaded(Ok(done)));
     assert!(screen(&model).contains("the configuration is in force: 1 added, 1 changed"));
     tell(&mut model, Message::Reloaded(Ok(Reloaded::default())));
-    assert!(screen(&model).contains("nothing has changed for any tunnel"));
-    // The daemon has seen the edit by itself, before it was asked.
-    tell(&mut model, Message::News(News::Event(DaemonEvent::ConfigReloaded)));
-    tell(&mut model, Message::Reloaded(Ok(Reloaded::default())));
-    assert!(screen(&model).contains("the configuration is in force"));
+    assert!(screen(&model).contains("the configuration is in force\n"), "the daemon may have seen it before");
 }
 
 #[test]

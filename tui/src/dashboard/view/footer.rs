@@ -13,7 +13,9 @@ use tunnels_api::Timestamp;
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, now: Timestamp) {
     let area = if model.detail.is_some() { model.detail_areas().footer } else { model.areas().footer };
     frame.render_widget(line(model, now), area);
-    if let Some(notice) = &model.notice {
+    // Where it would stand over the keys of what is read or answered now, it has been seen already.
+    let is_over_keys = model.over.is_some() && model.notice() == area;
+    if let Some(notice) = model.notice.as_ref().filter(|_| !is_over_keys) {
         let style = if notice.is_trouble { model.theme.trouble() } else { model.theme.good() };
         let area = model.notice().intersection(frame.area());
         // Nothing of what stood there is to be taken for a part of it.

@@ -10,6 +10,7 @@ use super::{counts, strip};
 use crate::dashboard::model::{Link, Model};
 use crate::dashboard::rows::{Grouping, Row, Sort};
 use crate::dashboard::theme::Theme;
+use crate::text;
 use columns::{Column, Columns};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -89,7 +90,9 @@ fn nothing(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     } else {
         &[]
     };
-    for (line, y) in lines.iter().zip(area.top() + area.height.min(1)..area.bottom()) {
+    let room = usize::from(area.width).saturating_sub(2);
+    let lines = lines.iter().flat_map(|line| text::wrap(line, room));
+    for (line, y) in lines.zip(area.top() + area.height.min(1)..area.bottom()) {
         frame.render_widget(Line::from(format!("  {line}")), Rect { y, height: 1, ..area });
     }
 }

@@ -34,7 +34,10 @@ fn lines(model: &Model, tunnel: &TunnelStatus, area: Rect, now: Timestamp) -> Ve
     let mut story = story(model, tunnel, columns, now);
     if room <= 1 {
         // Trouble is worth more than the remote; name and address stand in the row.
-        return story.into_iter().next().or_else(|| Some(destination(tunnel, columns))).into_iter().collect();
+        return match &tunnel.cause {
+            Some(cause) => vec![Line::from(cut(vec![Span::raw(text::clean(&cause.text))], columns))],
+            None => story.into_iter().next().or_else(|| Some(destination(tunnel, columns))).into_iter().collect(),
+        };
     }
     let mut lines = way(model, tunnel, columns, room.saturating_sub(story.len()).max(1));
     story.truncate(room - lines.len());

@@ -9,9 +9,9 @@ use ratatui::text::Span;
 use std::collections::VecDeque;
 use tunnels_api::{Cause, Timestamp, TunnelState, TunnelStatus};
 
-/// `remote unreachable · in 4s` and all causes that are shorter.
+/// `credentials expired · 12s` and all causes that are shorter.
 pub(super) const SHORT_WHY: usize = 26;
-/// The same when the next try is not that near.
+/// `credentials expired · in 12s`, `1 of 4 resuming · protected`
 pub(super) const WHY: usize = 28;
 
 /// `credentials expired · L logs in`
@@ -106,7 +106,11 @@ impl Row<'_> {
             add(brief.to_owned(), self.theme.plain());
         }
         match tunnel.retry_at {
-            Some(at) if at > self.now => add(format!("in {}", units::until(at, self.now)), Theme::dim()),
+            Some(at) if at > self.now => {
+                // The heading says what it is.
+                let preposition = if wide >= WHY { "in " } else { "" };
+                add(format!("{preposition}{}", units::until(at, self.now)), Theme::dim());
+            }
             _ if words::is_tried_again(tunnel) => add("trying".to_owned(), Theme::dim()),
             _ => {}
         }

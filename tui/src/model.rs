@@ -12,6 +12,16 @@ pub struct Model {
     selectors: Vec<Selector>,
     tunnels: Vec<TunnelStatus>,
     config_error: Option<String>,
+    since: Since,
+}
+
+/// What was heard since a full answer was asked for: that may be older.
+#[derive(Debug, Default)]
+struct Since {
+    /// Of these tunnels by name; as many as there are.
+    changed: HashSet<String>,
+    /// Of more than single tunnels.
+    is_void: bool,
 }
 
 /// A tunnel that went from one state to another, or is new.
@@ -31,7 +41,7 @@ impl Model {
     /// A model of the tunnels that `select` picks; nothing selected means all.
     pub fn new(select: &[String]) -> Self {
         let selectors = select.iter().map(|text| text.parse().unwrap_or_else(|never| match never {})).collect();
-        Self { selectors, tunnels: Vec::new(), config_error: None }
+        Self { selectors, ..Self::default() }
     }
 
     /// The report of the last edit of the configuration, if that was rejected.
@@ -44,8 +54,44 @@ impl Model {
         &self.tunnels
     }
 
+    /// A full answer is being asked for, which [`Self::answered`] takes.
+    pub fn asking(&mut self) {
+        self.since = Since::default();
+    }
+
+    /// Takes the answer to what was last asked for, but for what has been heard in between.
+    pub fn answered(&mut self, mut answer: Tunnels) -> Vec<Change> {
+        let Since { mut changed, is_void } = std::mem::take(&mut self.since);
+        if !changed.is_empty() && !is_void {
+            let known: HashMap<&str, &TunnelStatus> =
+                self.tunnels.iter().map(|tunnel| (tunnel.name.as_str(), tunnel)).collect();
+            for tunnel in &mut answer.tunnels {
+                if changed.remove(&tunnel.name)
+                    && let Some(newer) = known.get(tunnel.name.as_str())
+                {
+                    *tunnel = (*newer).clone();
+                }
+            }
+        }
+        // One that is new is not in the answer, and nobody knows its place: the next answer has it.
+        if is_void || !changed.is_empty() {
+            return Vec::new();
+        }
+        self.replace_all(answer)
+    }
+
     /// Takes a piece of news; returns the tunnels whose state it changed.
     pub fn apply(&mut self, event: DaemonEvent) -> Vec<Change> {
+        match &event {
+            DaemonEvent::TunnelChanged { tunnel } if self.shows(tunnel) => {
+                self.since.changed.insert(tunnel.name.clone());
+            }
+            DaemonEvent::Snapshot { .. }
+            | DaemonEvent::TunnelRemoved { .. }
+            | DaemonEvent::ConfigReloaded
+            | DaemonEvent::ConfigRejected { .. } => self.since.is_void = true,
+            _ => {}
+        }
         match event {
             DaemonEvent::Snapshot { tunnels, config_error } => self.replace_all(Tunnels { tunnels, config_error }),
             DaemonEvent::TunnelChanged { tunnel } => self.put(tunnel).into_iter().collect(),
@@ -165,6 +211,38 @@ mod tests {
         tunnel.cause = Some(Cause::new(CauseKind::TargetOffline, "i-0 is offline"));
         let changes = model.apply(DaemonEvent::TunnelChanged { tunnel });
         assert_eq!(changes.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_was_asked_for_before_something_happened_does_not_undo_it() {
+        let (ready, lost) = (TunnelState::Ready, TunnelState::NeedsLogin);
+        let answer = |states: &[(&str, TunnelState)]| Tunnels {
+            tunnels: states.iter().map(|(name, state)| status(name, *state)).collect(),
+            config_error: None,
+        };
+        let states = |model: &Model| -> Vec<_> { model.tunnels().iter().map(|t| (t.name.clone(), t.state)).collect() };
+        let now = |states: &[(&str, TunnelState)]| -> Vec<_> {
+            states.iter().map(|(name, state)| ((*name).to_owned(), *state)).collect()
+        };
+        let mut model = Model::new(&[]);
+        model.apply(snapshot(&[("a", ready), ("b", ready)]));
+        model.asking();
+        model.apply(DaemonEvent::TunnelChanged { tunnel: status("b", lost) });
+        model.answered(answer(&[("a", lost), ("b", ready)]));
+        assert_eq!(states(&model), now(&[("a", lost), ("b", lost)]), "only what was heard of is newer");
+        // The next answer is as new as anything.
+        model.asking();
+        model.answered(answer(&[("a", ready), ("b", ready)]));
+        assert_eq!(states(&model), now(&[("a", ready), ("b", ready)]));
+        // Tunnels that have come or gone meanwhile are not undone either.
+        model.asking();
+        model.apply(DaemonEvent::TunnelChanged { tunnel: status("c", lost) });
+        model.answered(answer(&[("a", ready), ("b", ready)]));
+        assert_eq!(states(&model), now(&[("a", ready), ("b", ready), ("c", lost)]));
+        model.asking();
+        model.apply(DaemonEvent::TunnelRemoved { name: "b".into() });
+        model.answered(answer(&[("a", ready), ("b", ready), ("c", lost)]));
+        assert_eq!(states(&model), now(&[("a", ready), ("c", lost)]));
     }
 
     #[test]

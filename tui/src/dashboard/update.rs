@@ -80,6 +80,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     if model.link != Link::Up || std::mem::replace(&mut model.is_refreshing, true) {
         return Vec::new();
     }
+    model.tunnels.asking();
     vec![Effect::Figures]
 }
 
@@ -141,7 +142,7 @@ fn measured(model: &mut Model, figures: Tunnels) {
         }
         recent.push_back(tunnel.rate_in.saturating_add(tunnel.rate_out));
     }
-    model.tunnels.replace_all(figures);
+    model.tunnels.answered(figures);
     changed(model);
 }
 

@@ -3,8 +3,8 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, dashboard, demo, doctor, down, logs, ls, restart, service, sim, status, stop, up,
-    version, wait, why,
+    completions, config, daemon, dashboard, demo, doctor, down, logs, ls, restart, service, sim, status, stop, tray,
+    up, version, wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Service(service::Service),
     /// Check the configuration, show it as it is in force, or say where it is
     Config(config::Config),
+    /// Show an icon in the desktop's panel, with a menu and notifications
+    Tray(tray::Tray),
     /// Try everything on this machine, without an AWS account: tunnels to a database, a cache and a web server
     Demo(demo::Demo),
     /// Run the simulated AWS side, to try the program without an account
@@ -131,6 +133,7 @@ impl Command {
             Self::Stop(stop) => stop.run(config),
             Self::Service(service) => service.run(config.as_deref()),
             Self::Config(command) => command.run(config.as_deref()),
+            Self::Tray(tray) => tray.run(config),
             Self::Demo(demo) => demo.run(),
             Self::Sim(sim) => sim.run(),
             Self::Dashboard => dashboard::run(config),

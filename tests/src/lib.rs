@@ -16,6 +16,8 @@ mod agent;
 mod daemon;
 mod dead_worker;
 mod demo;
+#[cfg(feature = "tray")]
+mod desktop;
 mod gap;
 mod http;
 mod ping_pong;
@@ -37,6 +39,8 @@ pub use agent::OfficialAgent;
 pub use daemon::{EventLog, TestDaemon};
 pub use dead_worker::{expect_replacement, patient_user};
 pub use demo::{TestDemo, exchange};
+#[cfg(feature = "tray")]
+pub use desktop::{MenuEntry, Notification, TestDesktop};
 pub use http::HttpAnswer;
 pub use ping_pong::PingPong;
 pub use plugin::OfficialPlugin;

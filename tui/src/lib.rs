@@ -22,7 +22,7 @@ mod layout;
 pub mod list;
 pub mod live;
 pub mod log;
-mod login;
+pub mod login;
 pub mod model;
 pub mod notes;
 pub mod progress;

@@ -8,7 +8,7 @@ use tunnels_api::{Timestamp, TunnelState, TunnelStatus};
 const PROGRAM: &str = "aws ";
 
 /// The command that renews the credentials of a tunnel that waits for them, or will soon.
-pub(crate) fn command(tunnel: &TunnelStatus, now: Timestamp) -> Option<&str> {
+pub fn command(tunnel: &TunnelStatus, now: Timestamp) -> Option<&str> {
     let is_due = tunnel.state == TunnelState::NeedsLogin || tunnel.credentials_expire_soon(now).is_some();
     let next = tunnel.cause.as_ref().filter(|_| tunnel.state == TunnelState::NeedsLogin);
     let named = next.and_then(|cause| cause.next.as_deref()).and_then(quoted);

@@ -12,7 +12,7 @@ pub(crate) fn width(text: &str) -> usize {
 
 /// The text on one line and without anything that a terminal would obey: what comes from AWS or from a
 /// file must not move the cursor.
-pub(crate) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let is_blank = |c: char| c.is_control() || c.is_whitespace();
     text.split(is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -24,7 +24,7 @@ pub(crate) fn pad(text: &str, columns: usize) -> String {
 }
 
 /// Takes the end off so that the text takes at most `columns`.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
+pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }

@@ -8,6 +8,21 @@ use crate::units;
 use anstyle::Style;
 use tunnels_api::{Cause, Timestamp, TunnelState, TunnelStatus};
 
+/// A state's sign: each has its own, so that it can be told without colour and in one column.
+pub fn symbol(state: TunnelState) -> &'static str {
+    match state {
+        TunnelState::Ready => "●",
+        TunnelState::Listening => "○",
+        TunnelState::Connecting => "◌",
+        TunnelState::Reconnecting => "↻",
+        TunnelState::Degraded => "▲",
+        TunnelState::NeedsLogin => "!",
+        TunnelState::Failed => "✗",
+        TunnelState::Down => "·",
+        TunnelState::Unknown => "?",
+    }
+}
+
 /// The cause in two or three words; none where the state itself says it.
 pub fn brief(tunnel: &TunnelStatus) -> Option<&'static str> {
     // Needing a login is all there is to it; what is down is so because somebody wants it.

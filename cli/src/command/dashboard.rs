@@ -33,7 +33,7 @@ pub(super) fn exit(ended: std::io::Result<Ended>) -> Result<Exit, ApiError> {
 }
 
 /// Starts the daemon that this command would have started.
-fn starter(link: Link) -> StartDaemon {
+pub(super) fn starter(link: Link) -> StartDaemon {
     let link = Arc::new(link);
     StartDaemon(Arc::new(move || {
         let link = Arc::clone(&link);

@@ -14,6 +14,7 @@ pub(crate) mod service;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod tray;
 pub(crate) mod up;
 pub(crate) mod version;
 pub(crate) mod wait;

@@ -205,6 +205,7 @@ fn with_a_command_line_that_makes_no_sense() {
         "doctor --fly",
         "daemon --fly",
         "stop --drain soon",
+        "tray --fly",
         "config",
         "config fly",
         "sim --listen nowhere",

@@ -26,3 +26,5 @@ mod shutdown;
 mod states;
 mod takeover;
 mod transfers;
+#[cfg(feature = "tray")]
+mod tray;

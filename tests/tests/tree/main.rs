@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom: every edge of ARCHITECTURE.md, for what ships.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("ssm-proto", &[]),
     ("ssm-session", &["ssm-proto"]),
     ("ssm-sim", &["ssm-proto", "ssm-session"]),
@@ -19,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("tunnels-doctor", &["ssm-proto", "ssm-session", "tunnels-api", "tunnels-daemon"]),
     ("tunnels-aws", &["tunnels-daemon", "tunnels-doctor", "ssm-session", "ssm-proto"]),
     ("tunnels-tui", &["tunnels-api"]),
+    ("tunnels-tray", &["tunnels-api", "tunnels-tui"]),
     (
         "tunnels",
         &[
@@ -30,6 +31,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "tunnels-doctor",
             "tunnels-remotes",
             "tunnels-service",
+            "tunnels-tray",
             "tunnels-tui",
         ],
     ),

@@ -4,6 +4,7 @@
 //! where the terminal says that it can show it and on what background. Nothing is readable by colour alone.
 
 use crate::style as shared;
+pub(super) use crate::words::symbol;
 use ratatui::style::{Color, Modifier, Style};
 use tunnels_api::{TunnelState, TunnelStatus};
 
@@ -130,21 +131,6 @@ pub(super) fn of(style: anstyle::Style) -> Style {
         }
     }
     same
-}
-
-/// A state's sign: each has its own, so that it can be told without colour and in one column.
-pub(super) fn symbol(state: TunnelState) -> &'static str {
-    match state {
-        TunnelState::Ready => "●",
-        TunnelState::Listening => "○",
-        TunnelState::Connecting => "◌",
-        TunnelState::Reconnecting => "↻",
-        TunnelState::Degraded => "▲",
-        TunnelState::NeedsLogin => "!",
-        TunnelState::Failed => "✗",
-        TunnelState::Down => "·",
-        TunnelState::Unknown => "?",
-    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ async fn work(service: &Arc<Service>, session: &Arc<Session>, pace: AgentPace) -
     attach(service, session, &channel);
     let reason = tokio::select! {
         reason = keep_connected(service, session, &channel) => reason,
-        failure = serve_streams(session, &channel) => return failure,
+        failure = serve_streams(service, session, &channel) => return failure,
         () = channel.terminate_requested() => {
             channel.close();
             // docs/protocol.md §6.8: what is on its way out, the acknowledgement above all, goes
@@ -139,13 +139,13 @@ async fn reconnect(service: &Arc<Service>, session: &Arc<Session>, channel: &Age
 
 /// Accepts streams and forwards each to its own connection; returns only if the session cannot be
 /// served, with the reason.
-async fn serve_streams(session: &Session, channel: &AgentSession) -> String {
+async fn serve_streams(service: &Service, session: &Session, channel: &AgentSession) -> String {
     let mut status = channel.status();
     // As the official agent, which looks the host up when its handshake is done.
     if status.wait_for(|status| !matches!(status, SessionStatus::Opening)).await.is_err() {
         return std::future::pending().await;
     }
-    let dialer = match Dialer::resolve(&session.document).await {
+    let dialer = match Dialer::resolve(&session.document, &service.names).await {
         Ok(dialer) => dialer,
         Err(failure) => return failure.to_string(),
     };

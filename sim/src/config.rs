@@ -3,7 +3,7 @@
 //! Owns the plain values and the text form of a node (`--node`). It starts nothing.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -30,6 +30,8 @@ pub struct SimConfig {
     pub nodes: Vec<Node>,
     /// Names of further port session documents that exist in this account.
     pub documents: Vec<String>,
+    /// Host names that the built-in agents resolve without DNS, in lower case.
+    pub names: BTreeMap<String, IpAddr>,
     /// Who plays the agent.
     pub agent: AgentKind,
     /// Verify signatures of API calls and websocket upgrades made with these credentials.
@@ -49,6 +51,7 @@ impl Default for SimConfig {
             region: "us-east-1".to_owned(),
             nodes: vec![Node::default()],
             documents: Vec::new(),
+            names: BTreeMap::new(),
             agent: AgentKind::BuiltIn(AgentPace::Real),
             strict: None,
             seed: None,

@@ -4,6 +4,7 @@
 //! tried in order; without a host it is `localhost`, looked up for each stream. Some addresses are
 //! forbidden.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -46,12 +47,17 @@ pub(crate) enum ResolveError {
 }
 
 impl Dialer {
-    pub(crate) async fn resolve(document: &PortDocument) -> Result<Self, ResolveError> {
+    /// `names` are known without asking anybody.
+    pub(crate) async fn resolve(
+        document: &PortDocument,
+        names: &BTreeMap<String, IpAddr>,
+    ) -> Result<Self, ResolveError> {
         let port = document.port;
         let Some(host) = document.host.as_deref() else {
             return Ok(Self { remote: Remote::Node { port } });
         };
-        let found = lookup_host((host, port)).await;
+        let known = names.get(&host.to_ascii_lowercase()).map(IpAddr::to_string);
+        let found = lookup_host((known.as_deref().unwrap_or(host), port)).await;
         let addresses: Vec<_> =
             found.map_err(|source| ResolveError::Lookup { host: host.to_owned(), source })?.collect();
         if addresses.iter().any(|address| is_denied(address.ip())) {
@@ -90,8 +96,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_metadata_service_is_forbidden() {
-        let refused = Dialer::resolve(&document("169.254.169.254")).await.unwrap_err();
+        let names = BTreeMap::new();
+        let refused = Dialer::resolve(&document("169.254.169.254"), &names).await.unwrap_err();
         assert_eq!(refused.to_string(), "Forwarding to IP address 169.254.169.254 is forbidden.");
-        assert!(Dialer::resolve(&document("127.0.0.1")).await.is_ok());
+        assert!(Dialer::resolve(&document("127.0.0.1"), &names).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_was_given_leads_where_it_was_said() {
+        let names = BTreeMap::from([("orders.rds.example".to_owned(), IpAddr::from([127, 0, 0, 9]))]);
+        let dialer = Dialer::resolve(&document("Orders.RDS.example"), &names).await.unwrap();
+        let Remote::Host { addresses } = dialer.remote else { panic!("a host") };
+        assert_eq!(addresses, [SocketAddr::from(([127, 0, 0, 9], 80))]);
     }
 }

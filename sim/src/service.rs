@@ -3,7 +3,7 @@
 //! Owns the start of a session. Everything else here is looked up, not decided.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ssm_proto::channel::open::Role;
@@ -36,6 +36,8 @@ pub(crate) struct Service {
     /// Where the API and the gateway listen.
     pub(crate) address: SocketAddr,
     pub(crate) documents: Vec<String>,
+    /// Host names that built-in agents know without asking anybody.
+    pub(crate) names: BTreeMap<String, IpAddr>,
     pub(crate) agents: Agents,
     pub(crate) faults: FaultBoard,
     pub(crate) dice: Dice,
@@ -60,6 +62,7 @@ pub(crate) enum Agents {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) documents: Vec<String>,
+    pub(crate) names: BTreeMap<String, IpAddr>,
     pub(crate) agents: Agents,
     pub(crate) faults: FaultBoard,
     pub(crate) dice: Dice,
@@ -72,6 +75,7 @@ impl Service {
         Self {
             address,
             documents: parts.documents,
+            names: parts.names,
             agents: parts.agents,
             faults: parts.faults,
             dice: parts.dice,

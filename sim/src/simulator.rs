@@ -86,6 +86,7 @@ impl Simulator {
             address,
             Parts {
                 documents: config.documents,
+                names: config.names,
                 agents,
                 faults: FaultBoard::new(faults),
                 dice: Dice::new(seed),

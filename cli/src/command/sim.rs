@@ -10,7 +10,7 @@ use ssm_sim::{
     SimConfig, SimHandle, Simulator, StartError,
 };
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, ErrorCode};
 use tunnels_daemon::chain;
@@ -30,6 +30,9 @@ pub(crate) struct Sim {
     /// A further port session document of the account, again for each
     #[arg(long = "document", value_name = "NAME")]
     documents: Vec<String>,
+    /// A host that the built-in agents find at this address without asking DNS, again for each
+    #[arg(long = "resolve", value_name = "NAME=IP", value_parser = resolution)]
+    names: Vec<(String, IpAddr)>,
     /// Who plays the agent: the built-in one, or the official one that connects to --agent-listen
     #[arg(long, value_name = "WHO", default_value = "builtin")]
     agent: Agent,
@@ -96,6 +99,7 @@ impl Sim {
             listen: self.listen,
             nodes: self.nodes,
             documents: self.documents,
+            names: self.names.into_iter().collect(),
             agent: match self.agent {
                 Agent::Builtin => AgentKind::BuiltIn(self.agent_pace),
                 Agent::External => AgentKind::External { listen: self.agent_listen, ca_out: self.ca_out },
@@ -166,6 +170,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "write a port, or an address such as 127.0.0.1:8129".to_owned())
 }
 
+/// `orders.rds.example=127.0.0.1`.
+fn resolution(text: &str) -> Result<(String, IpAddr), String> {
+    let (name, ip) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=IP")?;
+    let ip = ip.parse().map_err(|_| format!("`{ip}` is no address"))?;
+    Ok((name.to_ascii_lowercase(), ip))
+}
+
 /// A change of faults that makes sense by itself.
 fn faults(text: &str) -> Result<Value, String> {
     let patch = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -182,6 +193,14 @@ mod tests {
         assert_eq!(address("8129"), Ok(local(8129)));
         assert_eq!(address("[::1]:1"), Ok("[::1]:1".parse().unwrap()));
         assert!(address("localhost:8129").is_err());
+    }
+
+    #[test]
+    fn names_are_given_addresses() {
+        assert_eq!(resolution("DB.example=::1"), Ok(("db.example".to_owned(), "::1".parse().unwrap())));
+        for text in ["db.example", "=127.0.0.1", "db=x"] {
+            assert!(resolution(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
 #[derive(Debug, Default, Clone)]
 pub(super) struct Keys {
     pub(super) remote: Option<Remote>,
-    pub(super) local: Option<LocalAddr>,
+    pub(super) local: Option<Local>,
     pub(super) target: Option<Vec<Candidate>>,
     pub(super) profile: Option<String>,
     pub(super) region: Option<String>,
@@ -127,6 +127,14 @@ pub(super) struct Keys {
     pub(super) wrong: Vec<&'static str>,
     /// Part of the table could not be read at all, so nothing is missing for certain.
     pub(super) incomplete: bool,
+}
+
+/// `local`, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Local {
+    At(LocalAddr),
+    /// `"auto"`: which it is depends on what the others have.
+    Own,
 }
 
 /// Where a value stands.
@@ -235,17 +243,20 @@ impl Reader<'_> {
         self.check(value.span(), "remote", value::remote_port(number))
     }
 
-    fn local(&mut self, value: &Value<'_>) -> Option<LocalAddr> {
+    fn local(&mut self, value: &Value<'_>) -> Option<Local> {
         if let Some(text) = value.get_ref().as_str() {
+            if text == "auto" {
+                return Some(Local::Own);
+            }
             // The home directory may stand behind `unix:`.
             let expanded = match text.strip_prefix("unix:") {
                 Some(path) => format!("unix:{}", self.expand(value, path)?),
                 None => self.expand(value, text)?,
             };
-            return self.check(value.span(), "local", value::local(&expanded));
+            return self.check(value.span(), "local", value::local(&expanded)).map(Local::At);
         }
         let number = self.number("local", value, LOCAL_FORMS)?;
-        self.check(value.span(), "local", value::local_port(number).map(LocalAddr::Loopback))
+        self.check(value.span(), "local", value::local_port(number).map(LocalAddr::Loopback)).map(Local::At)
     }
 
     fn targets(&mut self, value: &Value<'_>) -> Option<Vec<Candidate>> {

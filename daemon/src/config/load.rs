@@ -5,14 +5,17 @@
 
 use super::diagnostic::{ConfigError, ConfigErrors, quote};
 use super::document::{self, Document, Entry};
-use super::keys::{Keys, example};
+use super::keys::{Keys, Local, example};
 use super::merge::{self, Merged};
 use super::model::{Config, LocalAddr};
+use super::own_address;
 use super::place::{Place, SourceFile};
 use super::resolved::Resolved;
 use super::source::{self, Unreadable};
 use super::value;
 use super::warning;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,7 +86,7 @@ struct Loader<'a> {
     /// By canonical path, so that files which include each other end.
     seen: Vec<PathBuf>,
     files: Vec<PathBuf>,
-    tunnels: Vec<Merged>,
+    tunnels: Vec<Entry>,
     /// Of those that are not whole as well: a clash shows beside their other mistakes.
     claims: Vec<Claim>,
 }
@@ -175,9 +178,45 @@ impl<'a> Loader<'a> {
             self.errors.push(ConfigError::new(message, Some(entry.place.clone())).help(help));
         }
         self.check_pings(keys);
-        let local = keys.local.clone().zip(keys.written.get("local").map(|written| written.place.clone()));
+        let local = match &keys.local {
+            Some(Local::At(local)) => Some(local.clone()),
+            _ => None,
+        };
+        let local = local.zip(place_of_local(keys));
         self.claim(Claim { name: entry.name.clone(), place: entry.place.clone(), local });
-        self.tunnels.extend(merge::complete(entry));
+        self.tunnels.push(entry);
+    }
+
+    /// Gives those with `local = "auto"` their addresses: when all files are read, so that it is known what is taken.
+    fn give_own_addresses(&mut self) {
+        let loopback = |claim: &Claim| match claim.local.as_ref()?.0 {
+            LocalAddr::Ip(addr) => Some(addr.ip()),
+            _ => None,
+        };
+        let mut taken: BTreeSet<Ipv4Addr> = self
+            .claims
+            .iter()
+            .filter_map(loopback)
+            .filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None })
+            .collect();
+        let mut own: Vec<&mut Entry> =
+            self.tunnels.iter_mut().filter(|entry| entry.keys.local == Some(Local::Own)).collect();
+        own.sort_by(|a, b| a.name.cmp(&b.name));
+        for entry in own {
+            let Some(remote) = &entry.keys.remote else { continue };
+            let ip = own_address::of(&entry.name, |ip| taken.contains(&ip));
+            taken.insert(ip);
+            let local = LocalAddr::Ip((ip, remote.port).into());
+            // Its address is nobody's, but somebody may want its port of all addresses.
+            let rival = self.claims.iter().find_map(|claim| {
+                let (theirs, place) = claim.local.as_ref()?;
+                theirs.clashes(&local).then_some((&claim.name, place))
+            });
+            if let Some((rival, there)) = rival {
+                self.errors.push(same_address(rival, &entry.name, place_of_local(&entry.keys), there));
+            }
+            entry.keys.local = Some(Local::At(local));
+        }
     }
 
     /// A ping whose answer may take longer than the time to the next one would never be found unanswered.
@@ -198,40 +237,49 @@ impl<'a> Loader<'a> {
 
     fn claim(&mut self, claim: Claim) {
         for other in &self.claims {
-            let (message, help, here, there) = match (&other.local, &claim.local) {
+            match (&other.local, &claim.local) {
                 _ if other.name == claim.name => {
                     let message = format!("{} is defined twice", quote(&claim.name));
-                    (message, "give one of them another name, or remove it", &claim.place, &other.place)
+                    let error = ConfigError::new(message, Some(claim.place.clone())).label("here again");
+                    let error = error.help("give one of them another name, or remove it");
+                    self.errors.push(error.other(other.place.clone(), "first here"));
                 }
                 (Some((theirs, there)), Some((ours, here))) if theirs.clashes(ours) => {
-                    let message = format!("`{}` and `{}` want the same local address", other.name, claim.name);
-                    (message, "give one of them another port, or another address such as 127.0.0.2", here, there)
+                    self.errors.push(same_address(&other.name, &claim.name, Some(here.clone()), there));
                 }
-                _ => {
-                    if other.name.eq_ignore_ascii_case(&claim.name) {
-                        self.warnings.push(warning::only_case_differs(&claim.place, &other.place));
-                    }
-                    continue;
+                _ if other.name.eq_ignore_ascii_case(&claim.name) => {
+                    self.warnings.push(warning::only_case_differs(&claim.place, &other.place));
                 }
-            };
-            let error = ConfigError::new(message, Some(here.clone())).label("here again").help(help);
-            self.errors.push(error.other(there.clone(), "first here"));
+                _ => {}
+            }
         }
         self.claims.push(claim);
     }
 
     fn finish(mut self, path: &Path) -> Result<Resolved, ConfigErrors> {
+        self.give_own_addresses();
         if !self.errors.is_empty() {
             in_order(&mut self.errors, &self.files);
             return Err(ConfigErrors { errors: self.errors, files: self.files });
         }
         let mut warnings = self.warnings;
-        warnings.extend(warning::of(&self.tunnels));
+        let tunnels: Vec<Merged> = self.tunnels.into_iter().filter_map(merge::complete).collect();
+        warnings.extend(warning::of(&tunnels));
         in_order(&mut warnings, &self.files);
-        let (tunnels, written) = self.tunnels.into_iter().unzip();
+        let (tunnels, written) = tunnels.into_iter().unzip();
         let config = Config { path: path.to_owned(), files: self.files, tunnels };
         Ok(Resolved { config, warnings, written })
     }
+}
+
+fn place_of_local(keys: &Keys) -> Option<Place> {
+    keys.written.get("local").map(|written| written.place.clone())
+}
+
+fn same_address(first: &str, second: &str, here: Option<Place>, there: &Place) -> ConfigError {
+    let message = format!("`{first}` and `{second}` want the same local address");
+    let help = "give one of them another port, or another address such as 127.0.0.2";
+    ConfigError::new(message, here).label("here again").help(help).other(there.clone(), "first here")
 }
 
 /// In the order of reading, files in the order in which they were opened.

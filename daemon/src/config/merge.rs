@@ -1,7 +1,7 @@
 //! A tunnel's own keys over those of `[defaults]` over those that are built in.
 
 use super::document::Entry;
-use super::keys::{Keys, Written};
+use super::keys::{Keys, Local, Written};
 use super::model::{KeepAlive, Probe, TunnelConfig};
 use crate::aws::{AwsScope, Endpoints};
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ pub(super) fn inherit(keys: Keys, inherited: &Keys) -> Keys {
 
 /// Fills in what is built in. `None` for one that lacks what only its user can know.
 pub(super) fn complete(Entry { name, keys, .. }: Entry) -> Option<Merged> {
-    let (remote, local, targets) = (keys.remote?, keys.local?, keys.target?);
+    let (remote, Local::At(local), targets) = (keys.remote?, keys.local?, keys.target?) else { return None };
     let ping_interval = keys.ping_interval.unwrap_or(PING_INTERVAL);
     let tunnel = TunnelConfig {
         name,

@@ -18,6 +18,7 @@ mod keys;
 mod load;
 mod merge;
 mod model;
+mod own_address;
 mod place;
 mod reader;
 mod resolved;

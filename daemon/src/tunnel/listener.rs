@@ -179,8 +179,16 @@ async fn taken(local: &LocalAddr, error: &io::Error) -> Cause {
             Cause::new(CauseKind::PortTaken, error.to_string()).with_next("choose another path, or move that file away")
         }
         io::ErrorKind::AddrNotAvailable => {
-            Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: this machine has no such address"))
-                .with_next("choose another address for `local`: 127.0.0.1, or the port alone")
+            let cause =
+                Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: this machine has no such address"));
+            cause.with_next(match local {
+                // Linux has all of 127.0.0.0/8, macOS only the first until told otherwise.
+                LocalAddr::Ip(addr) if addr.is_ipv4() && addr.ip().is_loopback() => format!(
+                    "give it one: `sudo ifconfig lo0 alias {}` on macOS, until it is started again; or choose a port alone for `local`",
+                    addr.ip()
+                ),
+                _ => "choose another address for `local`: 127.0.0.1, or the port alone".to_owned(),
+            })
         }
         _ => Cause::new(CauseKind::PortTaken, format!("{local} cannot be bound: {error}")).with_next("check `local`"),
     }

@@ -105,6 +105,43 @@ remote = "db:5432"
     );
 }
 
+fn locals(text: &str) -> Vec<(String, String)> {
+    let text = format!("[defaults]\ntarget = \"i-01234567\"\n{text}");
+    good(&text).tunnels.iter().map(|tunnel| (tunnel.name.clone(), tunnel.local.to_string())).collect()
+}
+
+#[test]
+fn a_tunnel_with_an_address_of_its_own_keeps_it_whoever_stands_beside_it() {
+    let own = |name: &str| format!("[tunnels.{name}]\nremote = \"db:5432\"\nlocal = \"auto\"\n");
+    let alone = locals(&own("orders-db"));
+    let address = alone[0].1.clone();
+    assert!(address.starts_with("127.") && address.ends_with(":5432"), "{address}");
+    let all = locals(&format!("{}{}[tunnels.c]\nremote = 1\nlocal = 5432\n", own("zebra"), own("orders-db")));
+    assert!(all.contains(&alone[0]), "{all:?}");
+    assert_ne!(all[0].1, all[1].1);
+
+    // Somebody else's by name: it goes on to the next, and so it is in every order of the file.
+    let taken = format!("[tunnels.x]\nremote = 1\nlocal = \"{address}\"\n");
+    let before = locals(&format!("{taken}{}", own("orders-db")));
+    let after = locals(&format!("{}{taken}", own("orders-db")));
+    assert_ne!(before[1].1, address);
+    assert_eq!(before[1], after[0]);
+}
+
+#[test]
+fn an_address_of_its_own_can_clash_with_who_wants_all_of_them() {
+    let text = "[defaults]\ntarget = \"i-01234567\"\n[tunnels.a]\nremote = \"db:5432\"\nlocal = \"auto\"\n\
+                [tunnels.b]\nremote = 1\nlocal = \"0.0.0.0:5432\"\n";
+    let found = wrong(text);
+    assert_eq!(found, [("config.toml:5:9".to_owned(), "`b` and `a` want the same local address".to_owned())]);
+    let errors =
+        wrong("[defaults]\nlocal = \"auto\"\n[tunnels.a]\nremote = 1\nlocal = \"Auto\"\ntarget = \"i-01234567\"\n");
+    assert!(
+        errors[0].1.contains("cannot stand in [defaults]") && errors[1].1.contains("`Auto` is no address"),
+        "{errors:?}"
+    );
+}
+
 #[test]
 fn ports_that_clash_name_both_places() {
     let text = "[defaults]\ntarget = \"i-01234567\"\n\

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 pub(crate) const REMOTE_FORMS: &str =
     "`\"host:port\"`, or a port number alone for a port of the target itself; IPv6 as `\"[::1]:5432\"`";
-pub(crate) const LOCAL_FORMS: &str = "a port (1–65535), `\"ip:port\"`, or `\"unix:/path\"`";
+pub(crate) const LOCAL_FORMS: &str = "a port (1–65535), `\"ip:port\"`, `\"unix:/path\"`, or `\"auto\"`";
 
 /// The longest path that fits into `sockaddr_un.sun_path`, its closing NUL taken off.
 const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };

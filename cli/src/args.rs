@@ -3,8 +3,8 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, dashboard, demo, doctor, down, logs, ls, restart, service, sim, status, stop, tray,
-    up, version, wait, why,
+    completions, config, daemon, dashboard, demo, doctor, down, env, exec, export, hosts, logs, ls, restart, service,
+    sim, status, stop, tray, up, url, version, wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -25,6 +25,7 @@ Examples:
   tunnels status orders-db      why it is not ready, and what to do
   tunnels why orders-db         what happened to it, and what that cost
   tunnels doctor                what is wrong, and what to do about it
+  tunnels exec orders-db psql   run a program that finds the tunnel by itself
   tunnels stop                  end the daemon, and with it every session";
 
 /// Keeps named AWS Session Manager port forwards alive: stable local ports that lead to databases,
@@ -65,6 +66,16 @@ pub(crate) enum Command {
     Wait(wait::Wait),
     /// Find out why tunnels do not work, and what to do about it
     Doctor(doctor::Doctor),
+    /// Run a program that uses a tunnel, when that is ready
+    Exec(exec::Exec),
+    /// Print a tunnel's connection string
+    Url(url::Url),
+    /// Print a tunnel's variables as a shell sets them
+    Env(env::Env),
+    /// Write a file for another program: psql, DBeaver, DataGrip, ssh, …
+    Export(export::Export),
+    /// Let the servers' own names lead to their tunnels on this machine
+    Hosts(hosts::Hosts),
     /// Start the daemon
     Daemon(daemon::Daemon),
     /// Stop the daemon and end all its sessions
@@ -110,6 +121,8 @@ impl Command {
             Self::Status(status) => status.json,
             Self::Why(why) => why.json,
             Self::Logs(logs) => logs.json,
+            Self::Url(url) => url.json,
+            Self::Env(env) => env.json,
             Self::Config(config) => config.wants_json(),
             Self::Service(service) => service.wants_json(),
             Self::Doctor(doctor) => doctor.json,
@@ -129,6 +142,11 @@ impl Command {
             Self::Logs(logs) => logs.run(config),
             Self::Wait(wait) => wait.run(config),
             Self::Doctor(doctor) => doctor.run(config.as_deref()),
+            Self::Exec(exec) => exec.run(config),
+            Self::Url(url) => url.run(config),
+            Self::Env(env) => env.run(config),
+            Self::Export(export) => export.run(config),
+            Self::Hosts(hosts) => hosts.run(config.as_deref()),
             Self::Daemon(daemon) => daemon.run(config),
             Self::Stop(stop) => stop.run(config),
             Self::Service(service) => service.run(config.as_deref()),

@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     NeedsLogin = 6,
     TimedOut = 7,
     TunnelFailed = 8,
+    /// `exec`: the program is there and cannot be run.
+    NotRunnable = 126,
+    /// `exec`: there is no such program.
+    NoProgram = 127,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -28,6 +32,8 @@ Exit codes:
   3  configuration invalid, or  8  a tunnel failed for good
      not the running daemon's   130/143  ended by a signal
   4  daemon not reachable
+
+`exec` ends as the program that it runs; 127 if there is none of that name, 126 if it cannot be run.
 
 Environment:
   TUNNELS_CONFIG                configuration file, as --config

@@ -36,6 +36,11 @@ impl Link {
         Self { notes, ..self }
     }
 
+    /// The configuration that was named.
+    pub(crate) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
     /// A client for the daemon that runs, after a look at whether it is the one that is meant.
     pub(crate) async fn running(&self) -> Result<&Client, ApiError> {
         let daemon = self.client.version().await.map_err(|error| self.without_daemon(error))?;

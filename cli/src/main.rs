@@ -5,16 +5,20 @@
 
 mod activation;
 mod args;
+mod client_options;
 mod command;
 mod completion;
 mod duration;
+mod endpoints;
 mod exit;
 mod follow;
+mod hosts_file;
 mod link;
 mod logging;
 mod open_files;
 mod output;
 mod protection;
+mod ready;
 mod services;
 mod signals;
 mod spawn;

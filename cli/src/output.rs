@@ -54,6 +54,13 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// Says what is worth knowing beside a result, a line each.
+pub(crate) fn say_notes<S: AsRef<str>>(notes: impl IntoIterator<Item = S>) {
+    for note in notes {
+        say(&format!("note: {}", note.as_ref()));
+    }
+}
+
 /// Prints the error that ends the program: what happened, why, what to do next.
 pub(crate) fn print_error(error: &ApiError, json: bool) {
     if json {

@@ -18,8 +18,17 @@ pub(crate) fn guarded(select: &[String], tunnels: &[TunnelStatus]) -> Result<Vec
 
 /// Asks, if there is something to ask and somebody to answer.
 pub(crate) fn confirm(names: &[String]) -> Result<(), ApiError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} {} protected", names.join(", "), if names.len() == 1 { "is" } else { "are" });
+    agree(&what, "bring up all the same?", "add --yes if it is meant, or --reason TEXT with `up`")
+}
+
+/// Asks whether to go on with `what`; an error if nobody can be asked, with what to do then, or if the answer is no.
+pub(crate) fn agree(what: &str, question: &str, unattended: &str) -> Result<(), ApiError> {
     let is_attended = io::stdin().is_terminal() && io::stderr().is_terminal();
-    decide(names, is_attended, |question| {
+    decide(what, question, unattended, is_attended, |question| {
         let mut err = anstream::stderr();
         write!(err, "{question} [y/N] ").and_then(|()| err.flush())?;
         let mut answer = String::new();
@@ -28,16 +37,18 @@ pub(crate) fn confirm(names: &[String]) -> Result<(), ApiError> {
     })
 }
 
-fn decide(names: &[String], is_attended: bool, ask: impl FnOnce(&str) -> io::Result<String>) -> Result<(), ApiError> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let what = format!("{} {} protected", names.join(", "), if names.len() == 1 { "is" } else { "are" });
+fn decide(
+    what: &str,
+    question: &str,
+    unattended: &str,
+    is_attended: bool,
+    ask: impl FnOnce(&str) -> io::Result<String>,
+) -> Result<(), ApiError> {
     if !is_attended {
         return Err(ApiError::new(ErrorCode::Usage, format!("{what}, and there is no terminal to ask on"))
-            .with_hint("add --yes if it is meant, or --reason TEXT with `up`"));
+            .with_hint(unattended));
     }
-    let answer = ask(&format!("{what}: bring up all the same?"))
+    let answer = ask(&format!("{what}: {question}"))
         .map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot ask: {error}")))?;
     if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
         return Ok(());
@@ -79,18 +90,16 @@ mod tests {
 
     #[test]
     fn who_is_not_there_cannot_be_asked() {
-        let names = ["prod".to_owned()];
-        let error = decide(&names, false, |_| panic!("nobody is there")).unwrap_err();
+        let error = decide("prod is protected", "?", "--yes", false, |_| panic!("nobody is there")).unwrap_err();
         assert_eq!(error.code, ErrorCode::Usage);
         assert!(error.message.starts_with("prod is protected"), "{}", error.message);
         assert!(error.hint.unwrap().contains("--yes"));
-        decide(&[], false, |_| panic!("nothing to ask")).unwrap();
+        confirm(&[]).unwrap();
     }
 
     #[test]
     fn only_a_yes_is_one() {
-        let names = ["prod".to_owned()];
-        let say = |answer: &str| decide(&names, true, |_| Ok(answer.to_owned()));
+        let say = |answer: &str| decide("prod is protected", "?", "--yes", true, |_| Ok(answer.to_owned()));
         say("y\n").unwrap();
         say("YES\n").unwrap();
         for no in ["", "\n", "n\n", "yeah\n"] {

@@ -13,6 +13,7 @@
 )]
 
 mod agent;
+mod authority;
 mod daemon;
 mod dead_worker;
 mod demo;
@@ -36,6 +37,7 @@ mod transfer;
 mod wait;
 
 pub use agent::OfficialAgent;
+pub use authority::{Identity, TestAuthority};
 pub use daemon::{EventLog, TestDaemon};
 pub use dead_worker::{expect_replacement, patient_user};
 pub use demo::{TestDemo, exchange};

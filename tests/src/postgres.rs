@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::authority::Identity;
 use crate::ports::free_port;
 use crate::process::{Finished, Process, finish, is_root};
 use crate::wait::wait_until;
@@ -30,6 +31,17 @@ impl Postgres {
     /// Makes a cluster and starts a server on a free port.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_as(None)
+    }
+
+    /// The same, with TLS for whoever wants it.
+    #[track_caller]
+    pub fn with_tls(identity: &Identity) -> Self {
+        Self::start_as(Some(identity))
+    }
+
+    #[track_caller]
+    fn start_as(identity: Option<&Identity>) -> Self {
         let programs = programs_folder();
         let account = is_root().then(unprivileged_account);
         let folder = TempDir::with_prefix("tunnels-pg-").expect("a temporary folder");
@@ -67,6 +79,19 @@ impl Postgres {
         let mut server = command("postgres");
         server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
         server.arg("-k").arg(folder.path()).args(["-c", "fsync=off", "-c", "max_connections=200"]);
+        if let Some(identity) = identity {
+            identity.write(folder.path());
+            for (setting, name) in [("ssl_cert_file", "cert.pem"), ("ssl_key_file", "key.pem")] {
+                let path = folder.path().join(name);
+                // The server refuses a key that others may read, or own.
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+                if let Some(account) = &account {
+                    chown(&path, Some(account.uid), Some(account.gid)).expect("root may give files away");
+                }
+                server.args(["-c", &format!("{setting}={}", path.display())]);
+            }
+            server.args(["-c", "ssl=on"]);
+        }
         let process = Process::start("postgres", &mut server);
         let postgres = Self { _process: process, port, programs, _folder: folder };
         wait_until("PostgreSQL to accept connections", START_DEADLINE, || {

@@ -141,14 +141,14 @@ fn traffic(page: &mut Page, tunnel: &TunnelStatus) {
 
 /// A command that uses the tunnel, by what answers at its end; with what its user has to fill in.
 fn example(tunnel: &TunnelStatus) -> Option<String> {
-    match (Engine::of(tunnel), engine::address(tunnel)) {
+    match (engine::of(tunnel), engine::address(tunnel)) {
         (Engine::Postgres, Some(address)) => {
             Some(format!("psql \"host={} port={} user=… dbname=…\"", address.ip(), address.port()))
         }
         (Engine::Mysql, Some(address)) => {
             Some(format!("mysql --host={} --port={} --user=… -p", address.ip(), address.port()))
         }
-        _ => engine::client(tunnel).map(|words| words.join(" ")),
+        _ => engine::client(tunnel).map(|words| engine::posix_line(&words)),
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn must_exist(path: &Path) -> Result<(), ApiError> {
 }
 
 /// All mistakes as one error.
-pub(super) fn invalid(errors: &config::ConfigErrors) -> ApiError {
+pub(crate) fn invalid(errors: &config::ConfigErrors) -> ApiError {
     // Whoever prints it takes the colours out where none are wanted.
     ApiError::new(ErrorCode::ConfigInvalid, errors.render(true))
 }

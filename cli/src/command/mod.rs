@@ -7,6 +7,10 @@ pub(crate) mod dashboard;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod env;
+pub(crate) mod exec;
+pub(crate) mod export;
+pub(crate) mod hosts;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod restart;
@@ -16,6 +20,7 @@ pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod tray;
 pub(crate) mod up;
+pub(crate) mod url;
 pub(crate) mod version;
 pub(crate) mod wait;
 pub(crate) mod why;
@@ -75,7 +80,11 @@ pub(crate) fn pick(select: &[String], tunnels: &[TunnelStatus]) -> Result<Vec<St
 }
 
 /// Picks of names with their groups; `lister` is the command that shows what there is.
-fn pick_from<'a>(select: &[String], known: &[(&'a str, &[String])], lister: &str) -> Result<Vec<&'a str>, ApiError> {
+pub(crate) fn pick_from<'a>(
+    select: &[String],
+    known: &[(&'a str, &[String])],
+    lister: &str,
+) -> Result<Vec<&'a str>, ApiError> {
     Selector::pick(select, known).map_err(|error| {
         let hint = match &error.similar {
             Some(similar) => format!("did you mean `{similar}`? `{lister}` shows the names"),

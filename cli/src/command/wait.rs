@@ -6,15 +6,12 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::follow::{AtTrouble, Follower, Goal};
 use crate::link::Link;
+use crate::ready;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap_complete::engine::ArgValueCompleter;
-use std::any::Any;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::net::{TcpStream, UnixStream};
-use tokio::task::JoinSet;
 use tunnels_api::{ApiError, TunnelState};
 
 const EXAMPLES: &str = "\
@@ -50,29 +47,13 @@ impl Wait {
             let names = link.explained(async { pick(&self.select, follower.tunnels()) }).await?;
             follower.trust_snapshot();
             // Held until the end: a connection is what opens the session of such a tunnel.
-            let knocks = follower
-                .tunnels()
-                .iter()
-                .filter(|_| self.state == TunnelState::Ready)
-                .filter(|tunnel| names.contains(&tunnel.name) && tunnel.state == TunnelState::Listening)
-                .map(|tunnel| knock(tunnel.local.clone()));
-            let mut knocking: JoinSet<()> = knocks.collect();
+            let is_meant = self.state == TunnelState::Ready;
+            let picked = follower.tunnels().iter().filter(|tunnel| is_meant && names.contains(&tunnel.name));
+            let _knocking = ready::knock(picked);
             let goal = Goal::State(self.state);
             let ending = follower.until(&names, goal, AtTrouble::Stop, self.timeout).await?;
-            knocking.abort_all();
             ending.into_exit(goal, self.timeout)
         })
-    }
-}
-
-/// Connects to a tunnel's port and stays. A port that refuses is told by the tunnel's state.
-async fn knock(local: String) {
-    let connected: io::Result<Box<dyn Any + Send>> = match local.strip_prefix("unix:") {
-        Some(path) => UnixStream::connect(path).await.map(|stream| Box::new(stream) as _),
-        None => TcpStream::connect(&local).await.map(|stream| Box::new(stream) as _),
-    };
-    if let Ok(_stream) = connected {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -33,9 +33,14 @@ fn names_and_groups_come_from_the_daemon_or_else_from_the_configuration() {
         assert_eq!(offered(&user, &["tunnels", command, "ord"]), ["orders-db"], "{command}");
         assert_eq!(offered(&user, &["tunnels", command, "other", "@"]), ["@db"], "{command}");
     }
-    for command in ["status", "why", "logs"] {
+    for command in ["status", "why", "logs", "exec", "url", "env"] {
         assert_eq!(offered(&user, &["tunnels", command, "ord"]), ["orders-db"], "{command}");
     }
+    for words in [&["export", "env"], &["hosts", "apply"]] {
+        assert_eq!(offered(&user, &["tunnels", words[0], words[1], "ord"]), ["orders-db"], "{words:?}");
+        assert_eq!(offered(&user, &["tunnels", words[0], words[1], "@"]), ["@db"], "{words:?}");
+    }
+    assert_eq!(offered(&user, &["tunnels", "export", "pg"]), ["pg_service", "pgpass"]);
     assert_eq!(offered(&user, &["tunnels", "rest"]), ["restart"]);
 }
 

@@ -4,6 +4,7 @@ mod asleep;
 mod black_hole;
 mod broken;
 mod churn;
+mod clients;
 mod crash;
 mod credentials;
 mod cuts;

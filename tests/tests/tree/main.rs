@@ -8,17 +8,18 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom: every edge of ARCHITECTURE.md, for what ships.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("ssm-proto", &[]),
     ("ssm-session", &["ssm-proto"]),
     ("ssm-sim", &["ssm-proto", "ssm-session"]),
     ("tunnels-remotes", &[]),
+    ("tunnels-client-config", &[]),
     ("tunnels-service", &[]),
     ("tunnels-api", &[]),
     ("tunnels-daemon", &["ssm-proto", "ssm-session", "tunnels-api"]),
     ("tunnels-doctor", &["ssm-proto", "ssm-session", "tunnels-api", "tunnels-daemon"]),
     ("tunnels-aws", &["tunnels-daemon", "tunnels-doctor", "ssm-session", "ssm-proto"]),
-    ("tunnels-tui", &["tunnels-api"]),
+    ("tunnels-tui", &["tunnels-api", "tunnels-client-config"]),
     ("tunnels-tray", &["tunnels-api", "tunnels-tui"]),
     (
         "tunnels",
@@ -27,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "ssm-sim",
             "tunnels-api",
             "tunnels-aws",
+            "tunnels-client-config",
             "tunnels-daemon",
             "tunnels-doctor",
             "tunnels-remotes",

@@ -75,7 +75,7 @@ fn the_example_fits_what_answers() {
     assert_eq!(case("redis", "127.0.0.2:6379"), "redis-cli -h 127.0.0.2 -p 6379");
     assert_eq!(case("redis", "unix:/run/redis.sock"), "redis-cli -s /run/redis.sock");
     assert_eq!(case("mysql", "127.0.0.1:3306"), "mysql --host=127.0.0.1 --port=3306 --user=… -p");
-    assert_eq!(case("http", "[::]:8080"), "curl http://[::1]:8080/");
+    assert_eq!(case("http", "[::]:8080"), "curl 'http://[::1]:8080/'");
     assert_eq!(
         case("tls", "127.0.0.1:8443"),
         "curl --connect-to cache.example:6380:127.0.0.1:8443 https://cache.example:6380/"

@@ -16,7 +16,7 @@ pub(super) fn act(model: &mut Model, action: Action, now: Timestamp) -> Vec<Effe
         Action::CopyAddress => copy(model, "address", now, |tunnel| Some(tunnel.local.clone())),
         Action::CopyUrl => copy(model, "connection string", now, |tunnel| Some(engine::url(tunnel))),
         Action::CopyCommand => {
-            copy(model, "command", now, |tunnel| engine::client(tunnel).map(|words| words.join(" ")))
+            copy(model, "command", now, |tunnel| engine::client(tunnel).map(|words| engine::posix_line(&words)))
         }
         Action::Client => client(model, now),
         Action::Login => log_in(model, now),

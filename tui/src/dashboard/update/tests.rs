@@ -159,9 +159,11 @@ fn what_is_copied_is_what_can_be_pasted() {
     let mut model = dashboard(120, 40);
     let copy = |text: &str| [Effect::Copy(text.to_owned())];
     assert_eq!(press(&mut model, &["y"]), copy("127.0.0.1:15432"));
-    assert_eq!(press(&mut model, &["Y"]), copy("postgresql://127.0.0.1:15432/"));
-    assert_eq!(press(&mut model, &["p"]), copy("psql -h 127.0.0.1 -p 15432"));
-    assert!(screen(&model).contains("copied psql -h 127.0.0.1 -p 15432"));
+    let host = "orders.cluster-abc.eu-west-1.rds.amazonaws.com";
+    let url = format!("postgresql://{host}:15432/?hostaddr=127.0.0.1&sslmode=verify-full");
+    assert_eq!(press(&mut model, &["Y"]), copy(&url));
+    assert_eq!(press(&mut model, &["p"]), copy(&format!("psql 'host={host} hostaddr=127.0.0.1 port=15432'")));
+    assert!(screen(&model).contains(&format!("copied psql 'host={host}")));
     press(&mut model, &["space", "space"]);
     assert_eq!(press(&mut model, &["y"]), copy("127.0.0.1:15432\n127.0.0.1:15433"));
 }
@@ -169,7 +171,8 @@ fn what_is_copied_is_what_can_be_pasted() {
 #[test]
 fn a_client_is_opened_where_something_listens() {
     let mut model = dashboard(120, 40);
-    let words = ["psql", "-h", "127.0.0.1", "-p", "15432"].map(str::to_owned).to_vec();
+    let server = "host=orders.cluster-abc.eu-west-1.rds.amazonaws.com hostaddr=127.0.0.1 port=15432";
+    let words = ["psql", server].map(str::to_owned).to_vec();
     assert_eq!(press(&mut model, &["c"]), [Effect::Run(Program::Client(words.clone()))]);
     tell(
         &mut model,

@@ -5,7 +5,7 @@ use super::line::{span, width};
 use crate::dashboard::keys::{BINDINGS, Binding, Place};
 use crate::dashboard::model::{Model, Over};
 use crate::dashboard::theme::{self, Theme};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::text;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -172,7 +172,10 @@ fn sections(model: &Model, columns: usize) -> Vec<Vec<Line<'static>>> {
         lines.push(Line::from(vec![sign, Span::raw(state.as_str())]));
     }
     for engine in Engine::ALL {
-        lines.push(Line::from(vec![span(format!("   {:<4}", engine.tag()), Theme::dim()), Span::raw(engine.name())]));
+        lines.push(Line::from(vec![
+            span(format!("   {:<4}", engine::tag(engine)), Theme::dim()),
+            Span::raw(engine.name()),
+        ]));
     }
     lines.push(Line::default());
     sections.push(lines);

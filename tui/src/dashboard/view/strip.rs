@@ -3,7 +3,7 @@
 use super::line::{cut, span, width};
 use crate::dashboard::model::Model;
 use crate::dashboard::theme::Theme;
-use crate::engine::Engine;
+use crate::engine;
 use crate::{notes, text, words};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -47,7 +47,7 @@ fn lines(model: &Model, tunnel: &TunnelStatus, area: Rect, now: Timestamp) -> Ve
 
 /// `→ PostgreSQL orders.example:5432`
 fn destination(tunnel: &TunnelStatus, columns: usize) -> Line<'static> {
-    let to = format!("→ {} ", Engine::of(tunnel).name());
+    let to = format!("→ {} ", engine::of(tunnel).name());
     let room = columns.saturating_sub(text::width(&to));
     Line::from(cut(
         vec![span(to, Theme::dim()), Span::raw(text::cut_host(&text::clean(&tunnel.remote), room))],
@@ -60,7 +60,7 @@ fn destination(tunnel: &TunnelStatus, columns: usize) -> Line<'static> {
 fn way(model: &Model, tunnel: &TunnelStatus, columns: usize, most: usize) -> Vec<Line<'static>> {
     let name = span(text::clean(&tunnel.name), model.theme.name(tunnel));
     let local = span(format!("  {}", text::clean(&tunnel.local)), model.theme.local(tunnel));
-    let remote = Span::raw(format!("{} {}", Engine::of(tunnel).name(), text::clean(&tunnel.remote)));
+    let remote = Span::raw(format!("{} {}", engine::of(tunnel).name(), text::clean(&tunnel.remote)));
     let mut parts = vec![vec![name, local], vec![span(" → ", Theme::dim()), remote]];
     if let Some(target) = &tunnel.target {
         parts.push(vec![span(" via ", Theme::dim()), Span::raw(text::clean(target))]);

@@ -3,7 +3,7 @@
 use super::columns::Column;
 use crate::dashboard::theme::{self, Theme};
 use crate::dashboard::view::line::span;
-use crate::engine::Engine;
+use crate::engine;
 use crate::{login, text, units, words};
 use ratatui::text::Span;
 use std::collections::VecDeque;
@@ -48,7 +48,7 @@ impl Row<'_> {
                 vec![span(text::cut_start(&text::clean(&tunnel.local), wide), self.theme.local(tunnel))]
             }
             Column::Remote => {
-                let engine = span(format!("{:<4}", Engine::of(tunnel).tag()), Theme::dim());
+                let engine = span(format!("{:<4}", engine::tag(engine::of(tunnel))), Theme::dim());
                 vec![engine, Span::raw(text::cut_host(&text::clean(&tunnel.remote), wide.saturating_sub(4)))]
             }
             Column::Account => plain(account(tunnel)),

@@ -68,8 +68,8 @@ struct Memory {
 #[derive(Debug)]
 enum Sink {
     File,
-    /// Nowhere for now: another daemon may be taking over.
-    Held,
+    /// Nowhere for now: another daemon may be taking over. This is in the file.
+    Held(Used),
     /// To the daemon that has taken over, and has the file.
     Heir(watch::Sender<Used>),
 }
@@ -224,7 +224,7 @@ impl StateFile {
         let mut memory = self.lock();
         match &memory.sink {
             Sink::File => {}
-            Sink::Held => return,
+            Sink::Held(_) => return,
             Sink::Heir(heir) => {
                 heir.send_replace(memory.used());
                 memory.written = memory.version;

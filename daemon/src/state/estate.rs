@@ -72,26 +72,31 @@ impl StateFile {
 
     /// Writes no more for now: another daemon may be about to.
     pub(crate) fn hold(&self) {
-        self.lock().sink = Sink::Held;
+        self.write();
+        let mut memory = self.lock();
+        let Content { sessions, starts, .. } = memory.all().into_owned();
+        memory.sink = Sink::Held(Used { sessions, starts });
     }
 
     /// The other daemon has not come to anything: writes again. What that one has noted is nobody's.
     pub(crate) fn take_back(&self) {
+        let mut memory = self.lock();
+        let Sink::Held(own) = std::mem::replace(&mut memory.sink, Sink::File) else { return };
+        drop(memory);
         let noted = read(&self.0.path).unwrap_or_else(|error| {
             tracing::warn!(%error, "what the other daemon has noted cannot be read");
             Content::default()
         });
+        // What is in the file from before is ours, and may have ended, or be in use, by now.
         self.change(|memory| {
-            memory.sink = Sink::File;
-            let known = memory.used();
             for (id, record) in noted.sessions {
-                if !known.sessions.contains_key(&id) && !memory.content.sessions.contains_key(&id) {
+                if !own.sessions.contains_key(&id) {
                     memory.leftovers.insert(id.clone());
                     memory.content.sessions.insert(id, record);
                 }
             }
             for (reason, start) in noted.starts {
-                if !known.starts.contains_key(&reason) && !memory.content.starts.contains_key(&reason) {
+                if !own.starts.contains_key(&reason) {
                     memory.unseen.insert(reason.clone());
                     memory.content.starts.insert(reason, start);
                 }
@@ -241,11 +246,14 @@ mod tests {
     async fn what_a_daemon_that_failed_to_take_over_has_begun_is_left_over() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = two(folder.path());
+        let own_start = old.starting("own".into(), start()).await;
         old.hold();
         let _starting = new.starting("why".into(), start()).await;
         new.session_opened("begun", record());
         new.write();
         drop(new);
+        // A start of its own comes to a session meanwhile: it is in the file still, and nobody's business.
+        own_start.opened("own", record());
         // It does not overwrite what it has not read.
         old.write();
         assert!(on_disk(folder.path()).contains("begun"));

@@ -91,6 +91,7 @@ pub async fn run(options: Options) -> Result<(), ApiError> {
         state_dir: options.state_dir,
         say: options.say,
         refresh_at: Some(Instant::now()),
+        is_asking: false,
         is_drawing: false,
         is_stale: false,
         is_mute: false,
@@ -109,6 +110,8 @@ struct Tray {
     say: fn(&str),
     /// When what has changed is to be shown and told.
     refresh_at: Option<Instant>,
+    /// The daemon is being asked for all tunnels.
+    is_asking: bool,
     /// A view is being given to the panel, which may take its time.
     is_drawing: bool,
     /// Something has changed meanwhile.
@@ -153,11 +156,14 @@ impl Tray {
                     Event::Clicked(action) => self.perform(action),
                     Event::Watched(is_watched) => (self.say)(if is_watched { WATCHED } else { UNWATCHED }),
                 },
-                Some(outcome) = self.tasks.join_next() => match outcome {
-                    Ok(outcome) => self.take(outcome),
-                    // One that has panicked has nothing to say, and may be the one that drew.
-                    Err(_) => self.is_drawing = false,
-                },
+                Some(outcome) = self.tasks.join_next() => {
+                    let Ok(outcome) = outcome else {
+                        // One that has panicked has nothing to say, and may be one that is waited for.
+                        (self.is_asking, self.is_drawing) = (false, false);
+                        continue;
+                    };
+                    self.take(outcome);
+                }
                 () = at(self.refresh_at) => self.refresh(),
                 () = at(self.policy.due()) => {
                     for notice in self.policy.take(Instant::now(), Timestamp::now()) {
@@ -205,8 +211,13 @@ impl Tray {
     fn warn(&mut self, expiry: Option<Expiry>) {
         let Some(expiry) = expiry else { return };
         self.policy.expires(expiry, Instant::now(), Timestamp::now());
-        let client = self.performer.client.clone();
-        self.spawn(async move { Outcome::Listed(client.tunnels().await) });
+        // One answer has what runs out of every profile.
+        if !self.is_asking {
+            self.is_asking = true;
+            self.scene.tunnels.asking();
+            let client = self.performer.client.clone();
+            self.tasks.spawn(async move { Outcome::Listed(client.tunnels().await) });
+        }
     }
 
     fn choose(&mut self, notifies: bool) {
@@ -245,9 +256,13 @@ impl Tray {
                 (self.say)(&format!("note: notifications cannot be shown: {error}"));
             }
             Outcome::Notified(shown) => self.is_mute = shown.is_err(),
-            Outcome::Listed(Ok(tunnels)) => {
-                self.scene.tunnels.replace_all(tunnels);
-                self.changed();
+            Outcome::Listed(listed) => {
+                self.is_asking = false;
+                // That the daemon is not heard is seen elsewhere.
+                if let Ok(tunnels) = listed {
+                    self.scene.tunnels.answered(tunnels);
+                    self.changed();
+                }
             }
             Outcome::Drawn => {
                 self.is_drawing = false;
@@ -255,8 +270,7 @@ impl Tray {
                     self.draw();
                 }
             }
-            // That the daemon is not heard is seen elsewhere.
-            Outcome::Listed(Err(_)) | Outcome::Stored(Ok(())) => {}
+            Outcome::Stored(Ok(())) => {}
             Outcome::Stored(Err(error)) => {
                 let folder = self.state_dir.display();
                 (self.say)(&format!("note: what was chosen is not remembered, {folder} cannot be written: {error}"));

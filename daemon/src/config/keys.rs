@@ -1,4 +1,8 @@
-//! The keys of a tunnel: which there are, and what each may hold.
+//! The keys of a tunnel as a file has them: each read into what it means. Which there are is in `keys/table.rs`.
+
+mod table;
+
+pub(super) use table::{ENDPOINT_KEYS, Fallback, KEYS, Kind, Row, TUNNEL_KEYS, example};
 
 use super::diagnostic::quote;
 use super::model::{KeepAlive, LocalAddr, Probe, Remote};
@@ -9,37 +13,8 @@ use crate::aws::{Candidate, Endpoints, check_endpoint};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+use table::{ENDPOINT_FORMS, KEEP_ALIVE, MAX_SESSIONS, OPEN, PAYLOAD, PAYLOAD_FORMS, PROBE, SESSIONS_FORMS};
 use toml::de::DeTable;
-
-const ENDPOINT_KEYS: &[&str] = &["ssm", "ssmmessages", "kms", "sts"];
-const ENDPOINT_FORMS: &str = "`https://host`, or a host name alone; `http` towards this machine only";
-const PAYLOAD_FORMS: &str = "a number of bytes from 1024 to 32768";
-const SESSIONS_FORMS: &str = "a number from 1 to 16";
-
-/// In the order in which they are shown.
-pub(super) const TUNNEL_KEYS: &[&str] = &[
-    "remote",
-    "local",
-    "target",
-    "profile",
-    "region",
-    "endpoints",
-    "groups",
-    "auto",
-    "open",
-    "park_after",
-    "keep_alive",
-    "hold",
-    "patience",
-    "ping_interval",
-    "ping_timeout",
-    "max_sessions",
-    "payload",
-    "probe",
-    "document",
-    "reason",
-    "protected",
-];
 
 /// What people write for them who come from other programs.
 const ALIASES: &[(&str, &str)] = &[
@@ -64,34 +39,6 @@ const ALIASES: &[(&str, &str)] = &[
     ("timeout", "hold"),
     ("document_name", "document"),
 ];
-
-/// What a key may look like, where a file gives it no value.
-pub(super) fn example(key: &str) -> Option<&'static str> {
-    let example = match key {
-        "remote" => "\"orders.example.com:5432\"",
-        "local" => "15432",
-        "target" => "\"i-0123456789abcdef0\"",
-        "profile" => "\"dev\"",
-        "region" => "\"eu-west-1\"",
-        "groups" => "[\"db\"]",
-        "auto" | "protected" => "true",
-        "open" => "\"on-demand\"",
-        "park_after" => "\"15m\"",
-        "keep_alive" => "\"policy\"",
-        "hold" => "\"30s\"",
-        "patience" => "\"2m\"",
-        "ping_interval" => "\"20s\"",
-        "ping_timeout" => "\"10s\"",
-        "max_sessions" => "4",
-        "payload" => "8192",
-        "probe" => "\"auto\"",
-        "document" => "\"AWS-StartPortForwardingSessionToRemoteHost\"",
-        "reason" => "\"monthly report\"",
-        "include" => "[\"team.toml\"]",
-        _ => return None,
-    };
-    Some(example)
-}
 
 /// The keys of a tunnel or of `[defaults]` that are written.
 #[derive(Debug, Default, Clone)]
@@ -187,46 +134,21 @@ impl Reader<'_> {
             "endpoints" => self.endpoints(value, keys, in_defaults),
             "groups" => keys.groups = self.groups(value),
             "auto" => keys.auto = self.boolean(name, value),
-            "open" => keys.on_demand = self.choice(name, value, &[("eager", false), ("on-demand", true)]),
+            "open" => keys.on_demand = self.choice(name, value, OPEN),
             "park_after" => {
                 keys.park_after = match value.get_ref().as_str() {
                     Some("never") => Some(None),
                     _ => self.duration(name, value, &value::PARK_AFTER, ", or `\"never\"`").map(Some),
                 }
             }
-            "keep_alive" => {
-                keys.keep_alive = self.choice(
-                    name,
-                    value,
-                    &[
-                        ("policy", KeepAlive::Policy),
-                        ("connected", KeepAlive::Connected),
-                        ("always", KeepAlive::Always),
-                    ],
-                );
-            }
+            "keep_alive" => keys.keep_alive = self.choice(name, value, KEEP_ALIVE),
             "hold" => keys.hold = self.duration(name, value, &value::HOLD, ""),
             "patience" => keys.patience = self.duration(name, value, &value::PATIENCE, ""),
             "ping_interval" => keys.ping_interval = self.duration(name, value, &value::PING, ""),
             "ping_timeout" => keys.ping_timeout = self.duration(name, value, &value::PING, ""),
-            "max_sessions" => keys.max_sessions = self.max_sessions(value),
-            "payload" => keys.payload = self.payload(value),
-            "probe" => {
-                keys.probe = self.choice(
-                    name,
-                    value,
-                    &[
-                        ("auto", None),
-                        ("postgres", Some(Probe::Postgres)),
-                        ("mysql", Some(Probe::Mysql)),
-                        ("redis", Some(Probe::Redis)),
-                        ("tls", Some(Probe::Tls)),
-                        ("http", Some(Probe::Http)),
-                        ("tcp", Some(Probe::Tcp)),
-                        ("none", Some(Probe::None)),
-                    ],
-                );
-            }
+            "max_sessions" => keys.max_sessions = self.within(name, value, &MAX_SESSIONS, SESSIONS_FORMS),
+            "payload" => keys.payload = self.within(name, value, &PAYLOAD, PAYLOAD_FORMS),
+            "probe" => keys.probe = self.choice(name, value, PROBE),
             "document" => keys.document = self.aws_name(name, value, value::document),
             "reason" => keys.reason = self.aws_name(name, value, value::reason),
             "protected" => keys.protected = self.boolean(name, value),
@@ -364,23 +286,20 @@ impl Reader<'_> {
         self.check(value.span(), name, duration)
     }
 
-    fn max_sessions(&mut self, value: &Value<'_>) -> Option<u8> {
-        let number = self.number("max_sessions", value, SESSIONS_FORMS)?;
-        if let Ok(number @ 1..=16) = u8::try_from(number) {
-            return Some(number);
+    /// A number within what its key takes.
+    fn within<T: TryFrom<i64>>(
+        &mut self,
+        name: &str,
+        value: &Value<'_>,
+        limits: &RangeInclusive<i64>,
+        accepted: &str,
+    ) -> Option<T> {
+        let number = self.number(name, value, accepted)?;
+        let fitting = limits.contains(&number).then(|| T::try_from(number).ok()).flatten();
+        if fitting.is_none() {
+            let message = format!("`{name}` cannot be {number}");
+            self.error(value.span(), message, "", &format!("accepted: {accepted}"));
         }
-        let message = format!("`max_sessions` cannot be {number}");
-        self.error(value.span(), message, "", &format!("accepted: {SESSIONS_FORMS}"));
-        None
-    }
-
-    fn payload(&mut self, value: &Value<'_>) -> Option<usize> {
-        let number = self.number("payload", value, PAYLOAD_FORMS)?;
-        if let Ok(number @ 1024..=32768) = usize::try_from(number) {
-            return Some(number);
-        }
-        let message = format!("`payload` cannot be {number}");
-        self.error(value.span(), message, "", &format!("accepted: {PAYLOAD_FORMS}"));
-        None
+        fitting
     }
 }

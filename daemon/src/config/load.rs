@@ -57,6 +57,18 @@ pub fn resolve(path: &Path) -> Result<Resolved, ConfigErrors> {
     loader.finish(path)
 }
 
+/// As [`resolve`], as if `text` stood in `file` already, which is `path` or one that it includes: judges an edit before
+/// it is written.
+///
+/// # Errors
+/// As [`load`].
+pub fn resolve_edit(path: &Path, file: &Path, text: String) -> Result<Resolved, ConfigErrors> {
+    let mut loader = Loader::new(&|name| std::env::var(name).ok());
+    loader.edit = Some((canonical(file), text));
+    loader.file(path, None, &Keys::default());
+    loader.finish(path)
+}
+
 /// Checks a text as if it were the content of `path`; includes are followed.
 ///
 /// # Errors
@@ -81,6 +93,8 @@ struct Claim {
 
 struct Loader<'a> {
     env: Env<'a>,
+    /// What is to be taken for the content of a file, by its canonical path.
+    edit: Option<(PathBuf, String)>,
     errors: Vec<ConfigError>,
     warnings: Vec<ConfigError>,
     /// By canonical path, so that files which include each other end.
@@ -95,6 +109,7 @@ impl<'a> Loader<'a> {
     fn new(env: Env<'a>) -> Self {
         Self {
             env,
+            edit: None,
             errors: Vec::new(),
             warnings: Vec::new(),
             seen: Vec::new(),
@@ -105,7 +120,7 @@ impl<'a> Loader<'a> {
     }
 
     fn file(&mut self, path: &Path, included_at: Option<Place>, inherited: &Keys) {
-        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let canonical = canonical(path);
         if self.seen.contains(&canonical) {
             return;
         }
@@ -114,9 +129,10 @@ impl<'a> Loader<'a> {
             self.errors.push(ConfigError::new(message, included_at).help("join some of them"));
             return;
         }
+        let edited = self.edit.take_if(|(file, _)| *file == canonical).map(|(_, text)| Ok(text));
         self.seen.push(canonical);
         self.files.push(path.to_owned());
-        match source::read(path) {
+        match edited.unwrap_or_else(|| source::read(path)) {
             Ok(text) => self.text(path, text, inherited),
             Err(Unreadable { message, help }) => {
                 let is_pattern = path.to_string_lossy().contains(['*', '?']);
@@ -280,6 +296,11 @@ fn same_address(first: &str, second: &str, here: Option<Place>, there: &Place) -
     let message = format!("`{first}` and `{second}` want the same local address");
     let help = "give one of them another port, or another address such as 127.0.0.2";
     ConfigError::new(message, here).label("here again").help(help).other(there.clone(), "first here")
+}
+
+/// One that does not exist is known by its name.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// In the order of reading, files in the order in which they were opened.

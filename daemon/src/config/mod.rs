@@ -8,7 +8,7 @@
 //!                            │
 //!   load ◄── merge ◄─────────┘                               all files: includes, defaults, clashes
 //!     └──► Resolved (values, origins, warnings) or ConfigErrors
-//!   diff: what an edit means to tunnels that run
+//!   diff: what an edit means to tunnels that run; schema: the keys for editors; reference: docs/configuration.md
 //! ```
 
 mod diagnostic;
@@ -20,8 +20,13 @@ mod merge;
 mod model;
 mod own_address;
 mod place;
+#[cfg(test)]
+mod published;
 mod reader;
+#[cfg(test)]
+mod reference;
 mod resolved;
+mod schema;
 mod source;
 mod statement;
 mod suggest;
@@ -32,7 +37,8 @@ mod warning;
 
 pub use diagnostic::{ConfigError, ConfigErrors, render_warnings};
 pub use diff::{ConfigChange, Impact, diff};
-pub use load::{find, load, parse, resolve};
-pub use model::{Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
+pub use load::{find, load, parse, resolve, resolve_edit};
+pub use model::{BadAddress, Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
 pub use resolved::{Origin, Resolved, Setting};
+pub use schema::schema;
 pub use value::{is_known_region, nearest_region};

@@ -2,10 +2,12 @@
 //!
 //! Nothing here can be wrong; what can is found by `load.rs` before one of these exists.
 
+use super::value::{self, BadValue};
 use crate::aws::{AwsScope, Candidate};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Everything a daemon runs with.
@@ -96,6 +98,36 @@ impl fmt::Display for Remote {
     }
 }
 
+/// What is wrong with an address that somebody typed, and what would be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadAddress(String);
+
+impl From<BadValue> for BadAddress {
+    fn from(BadValue { wrong, help }: BadValue) -> Self {
+        // Quotes belong to the file, not to a command line.
+        Self(format!("{wrong} ({})", help.replace("`\"", "`").replace("\"`", "`")))
+    }
+}
+
+impl FromStr for Remote {
+    type Err = BadAddress;
+
+    /// `host:port`, or a port alone, as `remote` has it.
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        Ok(value::remote(text)?)
+    }
+}
+
+impl FromStr for LocalAddr {
+    type Err = BadAddress;
+
+    /// A port, `ip:port` or `unix:/path`, as `local` has it.
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        Ok(value::local(text)?)
+    }
+}
+
 /// Where a tunnel listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LocalAddr {
@@ -109,7 +141,7 @@ pub enum LocalAddr {
 
 impl LocalAddr {
     /// Whether both would want the same port of the same address.
-    pub(crate) fn clashes(&self, other: &Self) -> bool {
+    pub fn clashes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unix(a), Self::Unix(b)) => a == b,
             (Self::Unix(_), _) | (_, Self::Unix(_)) => false,
@@ -207,6 +239,15 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_read_as_on_a_command_line() {
+        assert_eq!("db:5432".parse(), Ok(Remote { host: Some("db".to_owned()), port: 5432 }));
+        assert_eq!("8080".parse(), Ok(Remote { host: None, port: 8080 }));
+        assert_eq!("15432".parse(), Ok(LocalAddr::Loopback(15432)));
+        let error = "postgres://db/x".parse::<Remote>().unwrap_err().to_string();
+        assert_eq!(error, "a URL is no address (write `db:5432`)");
+    }
 
     #[test]
     fn clashes_are_where_binding_would_fail() {

@@ -9,10 +9,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
 
 /// Keys that are checked and do nothing yet.
-const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("endpoints.kms", "this version makes no call to KMS"),
-    ("endpoints.sts", "this version sends calls to STS to AWS's own endpoint"),
-];
+const WITHOUT_EFFECT: &[(&str, &str)] = &[("endpoints.kms", "this version makes no call to KMS")];
 
 /// `[defaults]` that nothing inherits.
 pub(super) fn unused_defaults(place: Place) -> ConfigError {

@@ -11,10 +11,10 @@ use tunnels_api::{DaemonEvent, ErrorCode, TargetState, TunnelState};
 
 /// Tunnels by name, each with its lines.
 #[derive(Clone, Default)]
-struct File(Vec<(String, String)>);
+pub(crate) struct File(Vec<(String, String)>);
 
 impl File {
-    fn with(mut self, name: &str, local: SocketAddr, remote: SocketAddr, keys: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, local: SocketAddr, remote: SocketAddr, keys: &str) -> Self {
         let node = ssm_sim::DEFAULT_NODE;
         let lines = format!("local = \"{local}\"\nremote = \"{remote}\"\ntarget = \"{node}\"\n{keys}\n");
         self.0.retain(|(known, _)| known != name);
@@ -27,7 +27,7 @@ impl File {
         self
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.iter().fold(String::new(), |mut text, (name, lines)| {
             let _ = write!(text, "[tunnels.{name}]\n{lines}\n");
             text
@@ -36,7 +36,7 @@ impl File {
 }
 
 /// A daemon whose tunnels are all ready.
-async fn world(file: &File, drain: Duration) -> World {
+pub(crate) async fn world(file: &File, drain: Duration) -> World {
     let unused = free_port().await;
     let folder = tempfile::tempdir().unwrap();
     let world = World::run(simulator().await, folder, unused, unused, &file.text(), drain);
@@ -47,12 +47,12 @@ async fn world(file: &File, drain: Duration) -> World {
     world
 }
 
-async fn ready(world: &World, name: &str) {
+pub(crate) async fn ready(world: &World, name: &str) {
     world.wait(name, |status| status.name == name && status.state == TunnelState::Ready).await;
 }
 
 /// Waits until the daemon has dealt with the edit.
-async fn edit(world: &World, file: &File) {
+pub(crate) async fn edit(world: &World, file: &File) {
     let mut news = world.daemon.subscribe().events;
     world.edit(&file.text());
     let done = async {

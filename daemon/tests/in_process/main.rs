@@ -7,6 +7,7 @@ mod inspect;
 mod json_api;
 mod logs;
 mod pool;
+mod random_edits;
 mod sessions;
 mod takeover;
 mod tunnels;

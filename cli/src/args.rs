@@ -3,8 +3,8 @@
 //! Each command's own options are in its file in `command/`.
 
 use crate::command::{
-    completions, config, daemon, dashboard, demo, doctor, down, env, exec, export, hosts, logs, ls, restart, service,
-    sim, status, stop, tray, up, url, version, wait, why,
+    add, completions, config, daemon, dashboard, demo, doctor, down, env, exec, export, hosts, import, logs, ls, man,
+    restart, service, sim, status, stop, tray, up, url, version, wait, why,
 };
 use crate::exit::{self, Exit};
 use clap::{Parser, Subcommand};
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     command: Option<Command>,
 }
 
-/// What to do.
+/// What to do. Commands that have more to say of themselves than a line do it in their own files.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     /// Bring tunnels up; starts the daemon if none runs
@@ -82,8 +82,10 @@ pub(crate) enum Command {
     Stop(stop::Stop),
     /// Have the daemon start at login, as a service of yours
     Service(service::Service),
-    /// Check the configuration, show it as it is in force, or say where it is
+    /// Check the configuration, show what is in force, edit it, or say where it is
     Config(config::Config),
+    Add(Box<add::Add>),
+    Import(import::Import),
     /// Show an icon in the desktop's panel, with a menu and notifications
     Tray(tray::Tray),
     /// Try everything on this machine, without an AWS account: tunnels to a database, a cache and a web server
@@ -95,6 +97,7 @@ pub(crate) enum Command {
     Dashboard,
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    Man(man::Man),
     /// Show the versions of this program and of the running daemon
     Version(version::Version),
 }
@@ -151,11 +154,14 @@ impl Command {
             Self::Stop(stop) => stop.run(config),
             Self::Service(service) => service.run(config.as_deref()),
             Self::Config(command) => command.run(config.as_deref()),
+            Self::Add(add) => add.run(config.as_deref()),
+            Self::Import(import) => import.run(config.as_deref()),
             Self::Tray(tray) => tray.run(config),
             Self::Demo(demo) => demo.run(),
             Self::Sim(sim) => sim.run(),
             Self::Dashboard => dashboard::run(config),
             Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
             Self::Version(version) => version.run(),
         }
     }

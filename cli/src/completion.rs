@@ -3,9 +3,7 @@
 //! The shell runs this program with [`VARIABLE`] set and reads candidates from standard output. It does so
 //! while somebody types, so an answer comes soon or not at all, and nothing that goes wrong is shown.
 
-use crate::args::Args;
-use crate::link;
-use clap::CommandFactory as _;
+use crate::{help, link};
 use clap_complete::env::{CompleteEnv, Shells};
 use clap_complete::{CompletionCandidate, Shell};
 use std::collections::BTreeMap;
@@ -25,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(crate) fn answered() -> bool {
     let Some(shell) = std::env::var_os(VARIABLE).filter(|shell| !shell.is_empty()) else { return false };
     // Whatever goes wrong, the shell has no use for it, nor for what this program does otherwise.
-    let _ = CompleteEnv::with_factory(Args::command)
+    let _ = CompleteEnv::with_factory(help::command)
         .var(VARIABLE)
         .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
     shell != "0"

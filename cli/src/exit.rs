@@ -43,6 +43,109 @@ Environment:
   AWS_*                         as with every AWS program; the daemon has those of the shell that starts it
   NO_COLOR, CLICOLOR_FORCE      set to anything: no colour; colour in a pipe too";
 
+/// The codes of each command beside 0 and 2; signals end those that go on.
+const CODES: &[(&str, &[Exit])] = {
+    use Exit::{
+        Config, Failed, Interrupted, NeedsLogin, NoDaemon, NoProgram, NoSuchTunnel, NotRunnable, TimedOut, TunnelFailed,
+    };
+    const ASKS: &[Exit] = &[Failed, Config, NoDaemon, NoSuchTunnel];
+    const NAMES: &[Exit] = &[Failed, Config, NoSuchTunnel];
+    const WAITS: &[Exit] = &[Failed, Config, NoDaemon, NoSuchTunnel, NeedsLogin, TimedOut, TunnelFailed, Interrupted];
+    const RUNS: &[Exit] = &[Failed, Interrupted];
+    &[
+        ("up", WAITS),
+        ("down", &[Failed, Config, NoDaemon, NoSuchTunnel, TimedOut]),
+        ("restart", WAITS),
+        ("ls", &[Failed, Config, NoDaemon, NoSuchTunnel, Interrupted]),
+        ("status", ASKS),
+        ("why", ASKS),
+        ("logs", &[Failed, Config, NoDaemon, NoSuchTunnel, Interrupted]),
+        ("wait", WAITS),
+        ("doctor", &[Failed, Config, NoSuchTunnel, NeedsLogin, Interrupted]),
+        ("daemon", &[Failed, Config, Interrupted]),
+        ("stop", &[Failed, Config, NoDaemon, TimedOut]),
+        ("service install", &[Failed, Config]),
+        ("service uninstall", &[Failed]),
+        ("service status", &[Failed]),
+        (
+            "exec",
+            &[
+                Failed,
+                Config,
+                NoDaemon,
+                NoSuchTunnel,
+                NeedsLogin,
+                TimedOut,
+                TunnelFailed,
+                NotRunnable,
+                NoProgram,
+                Interrupted,
+            ],
+        ),
+        ("url", NAMES),
+        ("env", NAMES),
+        ("export", NAMES),
+        ("hosts apply", NAMES),
+        ("hosts remove", NAMES),
+        ("tray", RUNS),
+        ("config check", &[Config]),
+        ("config path", &[Config]),
+        ("config show", &[Config, NoSuchTunnel]),
+        ("config schema", &[Failed]),
+        ("config edit", &[Failed, Config]),
+        ("add", &[Failed, Config]),
+        ("import", &[Failed, Config]),
+        ("demo", RUNS),
+        ("sim", RUNS),
+        ("completions", &[Failed]),
+        ("man", &[Failed]),
+        ("version", &[Failed]),
+    ]
+};
+
+/// Whether the codes of a command are known.
+#[cfg(test)]
+pub(crate) fn has_lines_for(path: &str) -> bool {
+    CODES.iter().any(|(known, _)| *known == path)
+}
+
+/// The end of a command's `--help`.
+pub(crate) fn lines_for(path: &str) -> String {
+    let own = CODES.iter().find(|(known, _)| *known == path).map_or(&[][..], |(_, codes)| codes);
+    let mut codes = vec![Exit::Done, Exit::Usage];
+    codes.extend(own);
+    codes.sort_unstable_by_key(|code| *code as u8);
+    let lines: Vec<String> =
+        codes.into_iter().map(|code| format!("  {:<8} {}", code.shown(), code.meaning())).collect();
+    format!("Exit codes:\n{}", lines.join("\n"))
+}
+
+impl Exit {
+    fn shown(self) -> String {
+        match self {
+            Self::Interrupted | Self::Terminated => "130, 143".to_owned(),
+            code => (code as u8).to_string(),
+        }
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "wrong usage",
+            Self::Config => "the configuration is missing or invalid, or not that of the running daemon",
+            Self::NoDaemon => "the daemon cannot be reached",
+            Self::NoSuchTunnel => "no such tunnel",
+            Self::NeedsLogin => "a login is needed",
+            Self::TimedOut => "timed out",
+            Self::TunnelFailed => "a tunnel failed for good",
+            Self::NotRunnable => "the program cannot be run",
+            Self::NoProgram => "there is no such program",
+            Self::Interrupted | Self::Terminated => "ended by a signal",
+        }
+    }
+}
+
 impl From<ErrorCode> for Exit {
     fn from(code: ErrorCode) -> Self {
         match code {

@@ -5,6 +5,7 @@
 
 mod activation;
 mod args;
+mod ask;
 mod client_options;
 mod command;
 mod completion;
@@ -12,6 +13,7 @@ mod duration;
 mod endpoints;
 mod exit;
 mod follow;
+mod help;
 mod hosts_file;
 mod link;
 mod logging;
@@ -25,7 +27,7 @@ mod spawn;
 
 use crate::args::Args;
 use crate::exit::Exit;
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use std::process::ExitCode;
 use tunnels_api::{ApiError, ErrorCode};
 
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
     if completion::answered() {
         return ExitCode::SUCCESS;
     }
-    let args = match Args::try_parse() {
+    let parsed = help::command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match parsed {
         Ok(args) => args,
         Err(error) => return unparsed(&error).into(),
     };

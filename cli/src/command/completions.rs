@@ -7,13 +7,17 @@ use clap_complete::Shell;
 use tunnels_api::{ApiError, ErrorCode};
 
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = INSTALL)]
+#[command(after_help = INSTALL, after_long_help = INSTALL)]
 pub(crate) struct Completions {
     /// The shell
     shell: Shell,
 }
 
 const INSTALL: &str = "\
+Examples:
+  tunnels completions bash > ~/.local/share/bash-completion/completions/tunnels
+  tunnels completions fish > ~/.config/fish/completions/tunnels.fish
+
 To have it in every shell, put the line of yours where it is read at the start:
   bash        source <(tunnels completions bash)                      ~/.bashrc
   zsh         source <(tunnels completions zsh)                       ~/.zshrc, after compinit

@@ -1,10 +1,12 @@
 //! `tunnels config`: where the configuration is, whether it is sound, and what is in force.
 
 mod check;
+mod edit;
+mod path;
+mod schema;
 mod show;
 
 use crate::exit::Exit;
-use crate::output;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, ErrorCode};
@@ -21,13 +23,12 @@ enum Action {
     /// Report everything that is wrong with the configuration
     Check(check::Check),
     /// Print where the configuration is, whether it exists or not
-    Path {
-        /// Print the files that it includes as well, one a line
-        #[arg(long)]
-        all: bool,
-    },
+    Path(path::Where),
     /// Show the configuration as it is in force, and where each value comes from
     Show(show::Show),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema(schema::Schema),
+    Edit(edit::Edit),
 }
 
 impl Config {
@@ -35,30 +36,20 @@ impl Config {
     pub(crate) fn wants_json(&self) -> bool {
         match &self.action {
             Action::Check(check) => check.json,
-            Action::Path { .. } => false,
             Action::Show(show) => show.json,
+            Action::Path(_) | Action::Schema(_) | Action::Edit(_) => false,
         }
     }
 
     pub(crate) fn run(self, named: Option<&Path>) -> Result<Exit, ApiError> {
         match self.action {
             Action::Check(check) => check.run(named),
-            Action::Path { all } => path(&find(named)?, all),
+            Action::Path(path) => path.run(&find(named)?),
             Action::Show(show) => show.run(&find(named)?),
+            Action::Schema(schema) => schema.run(),
+            Action::Edit(edit) => edit.run(named),
         }
     }
-}
-
-fn path(main: &Path, all: bool) -> Result<Exit, ApiError> {
-    let files = match config::load(main) {
-        Ok(config) if all => config.files,
-        // Mistakes are for `check`; what was looked at is known all the same.
-        Err(errors) if all => errors.files().to_vec(),
-        _ => vec![main.to_owned()],
-    };
-    let lines: Vec<String> = files.iter().map(|file| format!("{}\n", file.display())).collect();
-    output::print(&lines.concat())?;
-    Ok(Exit::Done)
 }
 
 /// The configuration file that is meant.

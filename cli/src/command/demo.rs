@@ -27,7 +27,13 @@ use tunnels_tui::model::Model;
 /// On loopback it takes a second; a machine under load gets more.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels demo                 the dashboard, with tunnels to play with
+  tunnels demo --no-tui        plain lines";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Demo {
     /// Print plain lines instead of the dashboard
     #[arg(long)]

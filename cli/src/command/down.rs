@@ -17,7 +17,13 @@ use tunnels_api::{ApiError, TunnelState};
 /// How long it may take: the daemon only has to let go of ports, and tell.
 pub(super) const LIMIT: Duration = Duration::from_secs(15);
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels down                 all of them; the daemon stays
+  tunnels down orders-db @cache";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Down {
     /// Names, @groups or globs; none means all
     #[arg(value_name = "SEL", add = ArgValueCompleter::new(completion::selectors))]

@@ -20,7 +20,14 @@ use tunnels_api::{ApiError, ErrorCode, LogEvent, LogEvents, LogLevel, LogLine, L
 use tunnels_tui::log::{self, Look};
 use tunnels_tui::units;
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels logs -f
+  tunnels logs orders-db --level warn -n 20
+  tunnels logs --json | jq -r '.lines[].message'";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Logs {
     /// Only lines about this tunnel
     #[arg(value_name = "NAME", add = ArgValueCompleter::new(completion::names))]

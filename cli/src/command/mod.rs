@@ -1,5 +1,6 @@
 //! The commands, one file each: its options as a struct, and `run`.
 
+pub(crate) mod add;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
@@ -11,8 +12,10 @@ pub(crate) mod env;
 pub(crate) mod exec;
 pub(crate) mod export;
 pub(crate) mod hosts;
+pub(crate) mod import;
 pub(crate) mod logs;
 pub(crate) mod ls;
+pub(crate) mod man;
 pub(crate) mod restart;
 pub(crate) mod service;
 pub(crate) mod sim;

@@ -12,7 +12,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tunnels_api::ApiError;
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels restart orders-db --wait
+  tunnels restart '@prod' --yes";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Restart {
     /// Names, @groups or globs
     #[arg(value_name = "SEL", required = true, add = ArgValueCompleter::new(completion::selectors))]

@@ -16,6 +16,7 @@ Examples:
   tunnels service install --dry-run       what would be written and run
   tunnels service install                 from now on, and from each login on
   tunnels service status                  is it there, does it run, which daemon answers
+  tunnels service uninstall               end it, and remove what was written
   tunnels daemon --takeover               after an upgrade: the new version, and nobody is refused
   journalctl --user --unit tunnels        what it has said, on Linux";
 

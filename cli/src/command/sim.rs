@@ -19,7 +19,14 @@ use tunnels_daemon::chain;
 const ACCESS_KEY: &str = "SIMULATED";
 const SECRET_KEY: &str = "simulated";
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels sim
+  tunnels sim --node i-0123456789abcdef0=bastion,Role=jump --faults '{\"latency_ms\": 25}'
+  tunnels sim --scenario docs/scenarios/bad-morning.toml";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Sim {
     /// Where the API, the gateway and /_sim listen: a port or an address with one; 0 picks a free port
     #[arg(long, value_name = "ADDR", default_value_t = local(DEFAULT_PORT), value_parser = address)]

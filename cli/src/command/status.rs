@@ -11,7 +11,13 @@ use std::path::PathBuf;
 use tunnels_api::ApiError;
 use tunnels_tui::detail;
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels status orders-db
+  tunnels status orders-db --json | jq -r .cause.next";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Status {
     /// The tunnel
     #[arg(value_name = "NAME", add = ArgValueCompleter::new(completion::names))]

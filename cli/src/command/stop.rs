@@ -16,7 +16,13 @@ const BEYOND_DRAIN: Duration = Duration::from_secs(20);
 /// Between two looks whether the socket is gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels stop
+  tunnels stop --drain 30s       let long queries end";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Stop {
     /// How long open connections may go on
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]

@@ -48,7 +48,13 @@ fn skew_between(version: &str, commit: Option<&str>, daemon: &DaemonVersion) -> 
     ))
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels version
+  tunnels version --json | jq -r .daemon.pid";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Version {
     /// Print JSON
     #[arg(long)]

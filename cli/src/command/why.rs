@@ -11,7 +11,13 @@ use std::path::PathBuf;
 use tunnels_api::ApiError;
 use tunnels_tui::timeline;
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels why orders-db
+  tunnels why orders-db -n 5 --json";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Why {
     /// The tunnel
     #[arg(value_name = "NAME", add = ArgValueCompleter::new(completion::names))]

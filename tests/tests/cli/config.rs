@@ -126,3 +126,22 @@ fn path_names_files_whether_they_exist_or_not() {
     std::fs::remove_file(user.config()).unwrap();
     assert_eq!(user.run(&["config", "path"]).expect_success().stdout, main);
 }
+
+#[test]
+fn variables_and_the_home_folder_are_expanded_and_a_missing_one_is_named() {
+    let (_sim, user) = setting();
+    let user = user.with_variable("DB_HOST", "orders.example");
+    let team = user.home().join("team.toml");
+    std::fs::write(&team, "[tunnels.team]\nremote = \"${DB_HOST}:5432\"\nlocal = \"unix:~/team.sock\"\n").unwrap();
+    user.overwrite_config("include = [\"~/team.toml\"]\n[defaults]\ntarget = \"i-0123456789abcdef0\"\n");
+    let shown = user.run(&["config", "show", "--json"]).expect_success().json();
+    let settings = &shown["tunnels"][0]["settings"];
+    assert_eq!(settings["remote"]["value"], "orders.example:5432");
+    assert_eq!(settings["local"]["value"], format!("unix:{}/team.sock", user.home().display()));
+    std::fs::write(&team, "[tunnels.team]\nremote = \"${DB_HOTS}:5432\"\nlocal = 1999\n").unwrap();
+    let report = user.run(&["config", "check"]).expect_code(3).stderr;
+    assert!(
+        report.contains("the environment has no variable `DB_HOTS`") && report.contains("team.toml:2:10"),
+        "{report}"
+    );
+}

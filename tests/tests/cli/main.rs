@@ -1,5 +1,6 @@
 //! What scripts rely on: exit codes, JSON shapes, what goes to which stream.
 
+mod changes;
 mod commands;
 mod completion;
 mod config;
@@ -13,5 +14,7 @@ mod logs;
 mod output;
 mod places;
 mod service;
+mod shells;
 mod skew;
+mod tree;
 mod why;

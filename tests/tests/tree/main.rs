@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom: every edge of ARCHITECTURE.md, for what ships.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("ssm-proto", &[]),
     ("ssm-session", &["ssm-proto"]),
     ("ssm-sim", &["ssm-proto", "ssm-session"]),
@@ -17,6 +17,8 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("tunnels-service", &[]),
     ("tunnels-api", &[]),
     ("tunnels-daemon", &["ssm-proto", "ssm-session", "tunnels-api"]),
+    ("tunnels-config-file", &["tunnels-daemon"]),
+    ("tunnels-imports", &[]),
     ("tunnels-doctor", &["ssm-proto", "ssm-session", "tunnels-api", "tunnels-daemon"]),
     ("tunnels-aws", &["tunnels-daemon", "tunnels-doctor", "ssm-session", "ssm-proto"]),
     ("tunnels-tui", &["tunnels-api", "tunnels-client-config"]),
@@ -29,8 +31,10 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "tunnels-api",
             "tunnels-aws",
             "tunnels-client-config",
+            "tunnels-config-file",
             "tunnels-daemon",
             "tunnels-doctor",
+            "tunnels-imports",
             "tunnels-remotes",
             "tunnels-service",
             "tunnels-tray",
@@ -158,4 +162,43 @@ fn every_test_that_the_fault_tables_name_exists() {
         }
     }
     assert!(named > 40, "only {named} tests found in the tables: are they still tables?");
+}
+
+/// As GitHub makes an anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect();
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut followed = 0;
+    for path in files(&root(), "md") {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let folder = path.parent().expect("a file lies in a folder");
+            let target = if file.is_empty() { path.clone() } else { folder.join(file) };
+            assert!(target.exists(), "{} links to {link}, which does not exist", path.display());
+            if !heading.is_empty() {
+                let page = fs::read_to_string(&target).expect("a readable page");
+                let headings: Vec<String> = page
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(|line| anchor(line.trim_start_matches('#')))
+                    .collect();
+                assert!(
+                    headings.iter().any(|known| known == heading),
+                    "{} links to {link}: no such heading",
+                    path.display()
+                );
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 50, "only {followed} links found");
 }

@@ -8,7 +8,14 @@ use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, ErrorCode};
 use tunnels_daemon::config::{self, ConfigError, Resolved};
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels config check
+  tunnels config check ./tunnels.toml
+  tunnels config check --json | jq -r '.errors[].message'";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Check {
     /// Check this file instead, with all that it includes
     file: Option<PathBuf>,

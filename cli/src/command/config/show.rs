@@ -16,7 +16,13 @@ use tunnels_daemon::config::{self, Origin, Resolved, Setting};
 /// Longer values push their own comment away and nobody else's.
 const MAX_ALIGNED: usize = 48;
 
+const EXAMPLES: &str = "\
+Examples:
+  tunnels config show orders-db
+  tunnels config show @db --json | jq '.tunnels[].settings.profile'";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct Show {
     /// Only these tunnels: names, @groups or globs
     #[arg(value_name = "SEL", add = ArgValueCompleter::new(completion::selectors))]

@@ -15,7 +15,7 @@ pub struct NotToml(String);
 /// If the text is no configuration, or has a tunnel of the same name.
 pub fn with_tunnels(text: &str, tunnels: &[NewTunnel]) -> Result<String, NotToml> {
     let Text { body, restore } = Text::of(text);
-    let mut document: DocumentMut = body.parse().map_err(not_toml)?;
+    let mut document: DocumentMut = body.parse().map_err(|error| not_toml(&error))?;
     // A file of comments alone: they stay above.
     let is_empty = document.is_empty();
     let parent = document.entry("tunnels").or_insert_with(|| {
@@ -55,7 +55,7 @@ pub fn with_tunnels(text: &str, tunnels: &[NewTunnel]) -> Result<String, NotToml
 /// If the text is no configuration.
 pub fn with_include(text: &str, file: &str) -> Result<String, NotToml> {
     let Text { body, restore } = Text::of(text);
-    let mut document: DocumentMut = body.parse().map_err(not_toml)?;
+    let mut document: DocumentMut = body.parse().map_err(|error| not_toml(&error))?;
     let Some(include) = document.get_mut("include") else {
         let at = first_free_line(&body);
         let line = format!("include = {}\n", Array::from_iter([file]));
@@ -68,7 +68,7 @@ pub fn with_include(text: &str, file: &str) -> Result<String, NotToml> {
     Ok(restore.text(&document.to_string()))
 }
 
-fn not_toml(error: toml_edit::TomlError) -> NotToml {
+fn not_toml(error: &toml_edit::TomlError) -> NotToml {
     NotToml(error.message().to_owned())
 }
 

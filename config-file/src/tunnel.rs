@@ -88,8 +88,11 @@ impl NewTunnel {
         for (key, written) in self.keys() {
             table.insert(key, written);
         }
-        let comment: String =
-            self.comment.iter().map(|line| format!("# {}\n", line.replace(['\n', '\r'], " "))).collect();
+        let comment: String = self
+            .comment
+            .iter()
+            .flat_map(|line| ["# ".to_owned(), line.replace(['\n', '\r'], " "), "\n".to_owned()])
+            .collect();
         table.decor_mut().set_prefix(format!("\n{comment}"));
         table
     }

@@ -19,13 +19,12 @@ pub(crate) fn read(text: &str, files: ReadFile<'_>) -> Report {
     for alias in aliases(text, &mut report) {
         let mut scope = Scope::named(alias.name);
         let value = alias.text.trim_start();
-        match value.strip_prefix('!') {
-            Some(script) => script::run(script, alias.line, &mut scope, files, 0, &mut report),
-            None => {
-                // One command, however many lines it has.
-                let line = value.replace('\n', " ");
-                script::run(&format!("{} {line}", alias.command), alias.line, &mut scope, files, 0, &mut report);
-            }
+        if let Some(script) = value.strip_prefix('!') {
+            script::run(script, alias.line, &mut scope, files, 0, &mut report);
+        } else {
+            // One command, however many lines it has.
+            let line = format!("{} {}", alias.command, value.replace('\n', " "));
+            script::run(&line, alias.line, &mut scope, files, 0, &mut report);
         }
     }
     report

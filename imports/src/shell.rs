@@ -301,11 +301,10 @@ impl Lexer {
         while let Some(c) = self.next() {
             match quote {
                 Some(q) if c == q => quote = None,
-                Some(_) => {}
                 None if matches!(c, '\'' | '"') => quote = Some(c),
                 None if c == open => depth += 1,
                 None if c == close => depth -= 1,
-                None => {}
+                Some(_) | None => {}
             }
             if depth == 0 {
                 break;

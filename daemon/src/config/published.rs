@@ -14,6 +14,6 @@ pub(super) fn published(name: &str, expected: &str) {
     assert!(
         found == expected,
         "docs/{name} is not what the code says, from line {} on: UPDATE_DOCS=1 cargo test -p tunnels-daemon published",
-        line.map_or_else(|| found.lines().count().min(expected.lines().count()), |line| line) + 1
+        line.unwrap_or_else(|| found.lines().count().min(expected.lines().count())) + 1
     );
 }

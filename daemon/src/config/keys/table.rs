@@ -275,7 +275,7 @@ impl Kind {
             Self::Local => LOCAL_FORMS.to_owned(),
             Self::Target => TARGET_FORMS.to_owned(),
             Self::Endpoints => format!("a table: for each of its keys {ENDPOINT_FORMS}"),
-            Self::Text { accepted, .. } => (*accepted).to_owned(),
+            Self::Text { accepted, .. } | Self::Number { accepted, .. } => (*accepted).to_owned(),
             Self::Groups => "a list of names".to_owned(),
             Self::Boolean => "`true` or `false`".to_owned(),
             Self::Choice(words) => words().iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", "),
@@ -284,7 +284,6 @@ impl Kind {
                 let never = if *never { ", or `\"never\"`" } else { "" };
                 format!("{DURATION_FORMS}, from {least} to {most}{never}")
             }
-            Self::Number { accepted, .. } => (*accepted).to_owned(),
         }
     }
 }

@@ -139,11 +139,14 @@ impl Instance {
             strangers: LogLimit::new(1, STRANGERS),
         };
         let router = routes::router(daemon, shutdown.clone());
-        let (ended, door) = (shutdown.clone(), Arc::clone(&self.0));
+        // Only as long as `self`: axum waits for this in a task of its own, which would keep socket and lock after a crash of ours.
+        let (ended, door) = (shutdown.clone(), Arc::downgrade(&self.0));
         let last = async move {
             ended.cancelled().await;
             // Before the listener closes: whoever finds nobody there finds no socket either.
-            door.remove();
+            if let Some(door) = door.upgrade() {
+                door.remove();
+            }
         };
         let serving = axum::serve(listener, router).with_graceful_shutdown(last).into_future();
         tokio::select! {

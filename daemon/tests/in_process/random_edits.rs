@@ -33,7 +33,7 @@ enum Kind {
     Remove,
     /// Another remote: the session goes.
     Remote,
-    /// Another port.
+    /// Another port: the session goes with the old one.
     Local,
     /// A key that does not matter to a session.
     InPlace,
@@ -127,8 +127,6 @@ impl Play {
             Kind::Local => {
                 let (name, local) = (self.any(), free_port().await);
                 self.changed(&name, |held| held.local = local).await;
-                // The session is not the port's: it stays.
-                self.sessions -= 1;
             }
             Kind::InPlace => {
                 let (name, number) = (self.any(), self.random.u32(1..60));

@@ -85,7 +85,7 @@ mod tests {
             ("postgres", "db:5432", "psql 'host=db hostaddr=127.0.0.1 port=1'"),
             ("mysql", "db:3306", "mysql -h 127.0.0.1 -P 1 -p"),
             ("redis", "kv:6379", "redis-cli -h 127.0.0.1 -p 1"),
-            ("tls", "kv:6379", "redis-cli -h 127.0.0.1 -p 1"),
+            ("tls", "kv:6379", "redis-cli -h 127.0.0.1 -p 1 --tls --sni kv"),
             ("http", "web:80", "curl http://127.0.0.1:1/"),
             ("tls", "web:443", "curl --connect-to web:443:127.0.0.1:1 https://web:443/"),
             ("tls", ":443", ""),

@@ -16,6 +16,8 @@ pub struct Endpoint {
     pub remote: Remote,
     /// What is likely to answer.
     pub engine: Engine,
+    /// Whether its probe is a TLS handshake: then nothing else is spoken there.
+    pub(crate) speaks_tls: bool,
     named_here: bool,
 }
 
@@ -59,7 +61,8 @@ impl Endpoint {
         let remote = read_remote(remote).ok_or_else(|| BadAddress(remote.to_owned()))?;
         let local = read_local(local).ok_or_else(|| BadAddress(local.to_owned()))?;
         let engine = Engine::of(probe, remote.port);
-        Ok(Self { name: name.to_owned(), local, remote, engine, named_here: false })
+        let speaks_tls = probe == Some("tls");
+        Ok(Self { name: name.to_owned(), local, remote, engine, speaks_tls, named_here: false })
     }
 
     /// The same, with what a hosts file says of its name.

@@ -20,7 +20,7 @@ pub struct Options {
 /// What is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tls {
-    /// Verified where the server is known to speak TLS by its name, else what the program does by itself.
+    /// Verified where the server is known to speak TLS, by its name or its probe; else what the program does by itself.
     #[default]
     Auto,
     /// Encrypted, and the server's certificate checked against its name.
@@ -53,7 +53,11 @@ impl Options {
             Tls::Verify => Security::Verified,
             Tls::Require => Security::Encrypted,
             Tls::Off => Security::Off,
-            Tls::Auto if authority(endpoint).is_some() || endpoint.engine == Engine::Tls => Security::Verified,
+            // PostgreSQL and MySQL begin without TLS: a handshake there says nothing of them.
+            Tls::Auto if endpoint.speaks_tls && matches!(endpoint.engine, Engine::Redis | Engine::Tls) => {
+                Security::Verified
+            }
+            Tls::Auto if authority(endpoint).is_some() => Security::Verified,
             Tls::Auto | Tls::Unsaid => Security::Unsaid,
         }
     }

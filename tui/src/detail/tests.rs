@@ -76,12 +76,13 @@ fn the_example_fits_what_answers() {
     assert_eq!(case("redis", "unix:/run/redis.sock"), "redis-cli -s /run/redis.sock");
     assert_eq!(case("mysql", "127.0.0.1:3306"), "mysql --host=127.0.0.1 --port=3306 --user=… -p");
     assert_eq!(case("http", "[::]:8080"), "curl 'http://[::1]:8080/'");
+    assert_eq!(case("tls", "127.0.0.1:8443"), "redis-cli -h 127.0.0.1 -p 8443 --tls --sni cache.example");
     assert_eq!(
-        case("tls", "127.0.0.1:8443"),
-        "curl --connect-to cache.example:6380:127.0.0.1:8443 https://cache.example:6380/"
+        example("tls", "127.0.0.1:8443", "api.example:443").as_deref(),
+        Some("curl --connect-to api.example:443:127.0.0.1:8443 https://api.example:443/")
     );
     assert_eq!(example("tls", "127.0.0.1:8443", ":443"), None);
-    assert_eq!(case("tcp", "127.0.0.1:1"), "");
+    assert_eq!(example("tcp", "127.0.0.1:1", "queue.example:5672"), None);
 }
 
 #[test]

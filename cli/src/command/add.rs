@@ -130,30 +130,26 @@ impl Add {
             Some(remote) => remote,
             None => ask::value("Where it leads, as the target sees it (host:port)", None, read)?,
         };
-        let name = match self.name {
-            Some(name) => name,
-            None => {
-                let suggestion = tunnels_imports::slug(
-                    remote.host.as_deref().unwrap_or_default().split('.').next().unwrap_or_default(),
-                );
-                let suggestion = (!suggestion.is_empty()).then_some(suggestion);
-                ask::value("What to call it", suggestion.as_deref(), |text| match text {
-                    "" => Err("a name has letters, digits, `-` and `_`".to_owned()),
-                    name => Ok(name.to_owned()),
-                })?
-            }
+        let name = if let Some(name) = self.name {
+            name
+        } else {
+            let host = remote.host.as_deref().unwrap_or_default();
+            let suggestion = tunnels_imports::slug(host.split('.').next().unwrap_or_default());
+            let suggestion = (!suggestion.is_empty()).then_some(suggestion);
+            ask::value("What to call it", suggestion.as_deref(), |text| match text {
+                "" => Err("a name has letters, digits, `-` and `_`".to_owned()),
+                name => Ok(name.to_owned()),
+            })?
         };
-        let local = match self.local {
-            Some(local) => local,
-            None => {
-                let port =
-                    free_port(remote.port, &book.addresses()).ok_or_else(|| failed(&"every local port is taken"))?;
-                if missing.is_empty() {
-                    LocalAddr::Loopback(port)
-                } else {
-                    let read = |text: &str| text.parse::<LocalAddr>().map_err(|wrong| wrong.to_string());
-                    ask::value("Where it listens", Some(&port.to_string()), read)?
-                }
+        let local = if let Some(local) = self.local {
+            local
+        } else {
+            let port = free_port(remote.port, &book.addresses()).ok_or_else(|| failed(&"every local port is taken"))?;
+            if missing.is_empty() {
+                LocalAddr::Loopback(port)
+            } else {
+                let read = |text: &str| text.parse::<LocalAddr>().map_err(|wrong| wrong.to_string());
+                ask::value("Where it listens", Some(&port.to_string()), read)?
             }
         };
         let mut targets = self.targets;

@@ -46,7 +46,7 @@ impl Config {
             Action::Check(check) => check.run(named),
             Action::Path(path) => path.run(&find(named)?),
             Action::Show(show) => show.run(&find(named)?),
-            Action::Schema(schema) => schema.run(),
+            Action::Schema(schema::Schema) => schema::Schema::run(),
             Action::Edit(edit) => edit.run(named),
         }
     }

@@ -17,7 +17,7 @@ Examples:
 pub(super) struct Schema;
 
 impl Schema {
-    pub(super) fn run(self) -> Result<Exit, ApiError> {
+    pub(super) fn run() -> Result<Exit, ApiError> {
         output::print_json(&config::schema())?;
         Ok(Exit::Done)
     }

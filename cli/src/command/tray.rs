@@ -24,10 +24,6 @@ Examples:
 
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = MORE)]
-#[cfg_attr(
-    not(all(feature = "tray", target_os = "linux")),
-    expect(dead_code, reason = "without a tray there is nothing that its options could change")
-)]
 pub(crate) struct Tray {
     /// Show no notifications, whatever the menu's switch said last
     #[arg(long)]

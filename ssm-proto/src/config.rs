@@ -60,7 +60,7 @@ pub struct Config {
     /// How much later than the round-trip time an acknowledgement may always be. The path is TCP end to end: a message is
     /// late far more often than lost. The official programs allow 10 ms (§4.1).
     pub rto_margin: Duration,
-    /// Longest retransmission timeout, back-off included.
+    /// Longest retransmission timeout, back-off included, unless acknowledgements come that may have taken longer.
     pub max_rto: Duration,
     /// See [`Resend`].
     pub resend: Resend,
@@ -70,7 +70,7 @@ pub struct Config {
     /// Agent: take the last message in a second time when its acknowledgement dies with a websocket, as the official one
     /// does (§7.4).
     pub repeats: bool,
-    /// Pause after each stream message: the official programs' 1 ms (§6.3).
+    /// Agent: pause after each stream message, on average while there is more to send: the official programs' 1 ms (§6.3).
     pub pace: Option<Duration>,
     /// The handshake must be complete so long after the first connect, or the session ends. The official client waits
     /// for ever, the agent 15 s (§5.3).

@@ -19,6 +19,7 @@
 
 pub mod channel;
 mod config;
+mod deny_list;
 mod error;
 mod event;
 pub mod handshake;
@@ -32,6 +33,7 @@ mod wall_clock;
 pub mod testing;
 
 pub use config::{Config, Resend};
+pub use deny_list::is_denied_by_default;
 pub use error::{OpenError, StreamError};
 pub use event::{CloseReason, Event, SessionState, StreamId, TokenValue, WsFrame};
 pub use handshake::agent::AgentProperties;

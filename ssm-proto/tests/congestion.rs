@@ -180,3 +180,53 @@ fn a_query_beside_bulk_uploads_waits_for_one_window_only() {
         assert!(round < 4 || took < (25 + 80) * MS, "query {round} was {took:?} on its way");
     }
 }
+
+/// Moves `length` bytes one way and says how long the last of them took to arrive.
+fn move_bytes(pair: &mut Pair, from: Side, id: StreamId, length: usize) -> Duration {
+    let to = if from == Side::Client { Side::Agent } else { Side::Client };
+    let (start, text) = (pair.now, vec![7; length]);
+    let (mut left, mut arrived) = (text.as_slice(), Vec::new());
+    let all = pair.run_until(600 * SECOND, |pair| {
+        let now = pair.now;
+        while let Ok(count @ 1..) = pair.side(from).write(id, left, now) {
+            left = &left[count..];
+        }
+        pair.read_available(to, id, &mut arrived);
+        arrived.len() == length
+    });
+    assert!(all, "{} of {length} bytes", arrived.len());
+    pair.now - start
+}
+
+/// Here the window falls to its least before the new path is believed. From there the wanted queue alone would let it grow by
+/// a fifteenth in a round trip: 2 MiB took a minute.
+#[test]
+fn a_path_that_has_become_much_longer_is_filled_again() {
+    const LENGTH: usize = 2 << 20;
+    for from in [Side::Client, Side::Agent] {
+        let (mut pair, id) = established(Config::default(), LinkConfig::with_delay(MS / 10));
+        for _ in 0..2 {
+            move_bytes(&mut pair, from, id, LENGTH);
+        }
+        let acknowledgements = if from == Side::Client { &mut pair.down } else { &mut pair.up };
+        acknowledgements.configure(LinkConfig::with_delay(1500 * MS));
+        for round in 0..4 {
+            let took = move_bytes(&mut pair, from, id, LENGTH);
+            assert!(took < 10 * SECOND, "{from:?}, round {round}: {took:?}");
+        }
+    }
+}
+/// An uplink of half a megabit, a mobile phone's: there the smallest window alone is a quarter of a second.
+#[test]
+fn a_slow_line_is_used_up_and_holds_little_more_than_the_smallest_window() {
+    for from in [Side::Client, Side::Agent] {
+        for (rate, worst) in [(64_000, 500), (128_000, 200), (256_000, 100)] {
+            let link = LinkConfig { rate: Some(rate), jitter: 2 * MS, ..LinkConfig::with_delay(15 * MS) };
+            let (mut pair, id) = established(Config::default(), link);
+            bulk(&mut pair, from, id, rate, 5 * SECOND);
+            let seen = bulk(&mut pair, from, id, rate, 20 * SECOND);
+            assert!(seen.utilisation > 0.98 && seen.worst_queue < worst * MS, "{from:?}, {rate} B/s: {seen:?}");
+            assert!(seen.resent < 0.001, "{from:?}, {rate} B/s: {seen:?}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ssm_proto::message::PayloadType;
 use ssm_proto::testing::{LinkConfig, Pair};
-use ssm_proto::{Config, Event, OpenError, Read, Side, StreamError, StreamId};
+use ssm_proto::{Config, Event, OpenError, Read, Side, StreamError, StreamId, WsFrame};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -271,4 +271,33 @@ fn the_load_tells_what_waits_where_and_who_holds_all_up() {
     pair.agent.close_stream(other, pair.now);
     pair.run_for(SECOND);
     assert_eq!(pair.client.load().queued, 0);
+}
+
+/// §6.3: the agent's pause holds on average, however late its clock wakes it, and is not saved up.
+#[test]
+fn an_agent_that_is_woken_late_keeps_its_pace_and_one_that_was_idle_sends_one_message() {
+    let mut pair = pair(Config { pace: Some(Duration::from_millis(1)), ..Config::fast_agent() });
+    let id = pair.open();
+    pair.write_all(Side::Client, id, b"begin");
+    pair.read_exact(Side::Agent, id, 5);
+    let start = pair.now;
+    let mut messages_at = |now| {
+        let (agent, client) = (&mut pair.agent, &mut pair.client);
+        if agent.poll_timeout().is_some_and(|at| at <= now) {
+            agent.handle_timeout(now);
+        }
+        while agent.write(id, &[7; 8 * 1024], now).is_ok_and(|taken| taken > 0) {}
+        let sent: Vec<WsFrame> = std::iter::from_fn(|| agent.poll_transmit(now)).collect();
+        let count = sent.iter().filter(|frame| frame.len() > 1000).count();
+        for frame in sent {
+            client.handle_frame(frame, now);
+        }
+        while client.read(id, &mut Vec::new(), now).is_ok_and(|read| matches!(read, Read::Data(_))) {}
+        std::iter::from_fn(|| client.poll_transmit(now)).for_each(|frame| agent.handle_frame(frame, now));
+        count
+    };
+    assert_eq!(messages_at(start), 1);
+    let late = Duration::from_micros(1600);
+    let sent: usize = (1..=125).map(|wake| messages_at(start + late * wake)).sum();
+    assert!((190..=200).contains(&sent), "{sent} messages in 200 ms");
 }

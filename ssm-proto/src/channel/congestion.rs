@@ -55,7 +55,8 @@ pub(crate) struct CongestionWindow {
     base: Option<Base>,
     /// The base is too old: the window is small until a message was sent and acknowledged without a queue.
     is_probing: bool,
-    /// Nothing has queued yet since the websocket was new: the window doubles in each round trip, however long that is.
+    /// Nothing has queued yet since the path was new or became a longer one: the window doubles in each round trip, however
+    /// long that is.
     is_starting: bool,
     /// The best window that a measurement of this round gave.
     best: Option<usize>,
@@ -146,6 +147,9 @@ impl CongestionWindow {
             _ => true,
         };
         if is_good {
+            // More than any queue of ours: another way. How much that holds is as unknown as at first, and so long a one is
+            // not filled by the wanted queue in any useful time.
+            self.is_starting |= self.base.is_some_and(|base| measurement.rtt > base.rtt + 2 * MAX_QUEUE);
             self.base = Some(Base { rtt: measurement.rtt, expires_at: now + BASE_LIFETIME });
             self.is_probing = false;
         }
@@ -157,8 +161,13 @@ impl CongestionWindow {
             return;
         };
         self.is_starting &= rtt <= base.rtt + wanted_queue(base.rtt) / 2;
-        let supported =
-            if self.is_starting { 2 * flight } else { scale(flight, base.rtt + wanted_queue(base.rtt), rtt) };
+        let supported = if self.is_starting {
+            // The flight is that of a round trip ago: this cannot run away, and need not wait for the round's end.
+            self.window = self.window.max(2 * flight).min(self.max);
+            2 * flight
+        } else {
+            scale(flight, base.rtt + wanted_queue(base.rtt), rtt)
+        };
         self.best = self.best.max(Some(supported));
     }
 

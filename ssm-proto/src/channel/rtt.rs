@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, Resend};
 
 /// Clock granularity of the official formula.
 const GRANULARITY: Duration = Duration::from_millis(10);
@@ -11,6 +11,8 @@ const GRANULARITY: Duration = Duration::from_millis(10);
 const TAIL_MARGIN: Duration = Duration::from_millis(20);
 /// The back-off doubles this often at most; `max_rto` binds long before.
 const MAX_BACKOFF: u32 = 10;
+/// A sender with a shorter `max_rto` waits for so long all the same, once the path is seen to take more than that.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Smoothed round-trip time and its variation, with gains 1/8 and 1/4 as both official programs have them.
 #[derive(Clone, Debug)]
@@ -20,7 +22,10 @@ pub(crate) struct RttEstimator {
     initial: Duration,
     margin: Duration,
     max: Duration,
+    longest: Duration,
     backoff: u32,
+    /// The longest that an acknowledgement may have taken since the last sample.
+    possible: Duration,
 }
 
 impl RttEstimator {
@@ -31,7 +36,13 @@ impl RttEstimator {
             initial: config.initial_rto,
             margin: config.rto_margin,
             max: config.max_rto,
+            longest: match config.resend {
+                Resend::AllUnacknowledged => config.max_rto.max(LONGEST),
+                // The official agent's bound is one.
+                Resend::HeadOnly { .. } => config.max_rto,
+            },
             backoff: 0,
+            possible: Duration::ZERO,
         }
     }
 
@@ -48,7 +59,14 @@ impl RttEstimator {
                 self.smoothed = Some(smoothed * 7 / 8 + rtt / 8);
             }
         }
-        self.backoff = 0;
+        (self.backoff, self.possible) = (0, Duration::ZERO);
+    }
+
+    /// Takes the time from a message's first transmission to an acknowledgement that may be of a later one. Where the path takes
+    /// longer than the longest timeout, every message is sent twice and no sample ever comes: so the timeout may grow beyond
+    /// that, until one does. An outage brings no acknowledgements, and its timeouts stay short.
+    pub(crate) fn possible_sample(&mut self, rtt: Duration) {
+        self.possible = self.possible.max(rtt);
     }
 
     /// A message timed out: until the next sample every timeout is twice as long.
@@ -69,7 +87,8 @@ impl RttEstimator {
     /// How long to wait for an acknowledgement, back-off included.
     pub(crate) fn timeout(&self) -> Duration {
         let base = self.smoothed.map_or(self.initial, |smoothed| smoothed + (self.variation * 4).max(self.margin));
-        (base * 2u32.pow(self.backoff)).min(self.max)
+        let max = self.max.max(base).max(self.possible * 2).min(self.longest);
+        (base * 2u32.pow(self.backoff)).min(max)
     }
 
     /// How long to wait for any acknowledgement at all before the last message is sent again; `None` before the first sample.
@@ -119,5 +138,29 @@ mod tests {
         assert_eq!(rtt.timeout(), Config::default().max_rto);
         rtt.sample(MS);
         assert_eq!(rtt.timeout(), base);
+    }
+
+    #[test]
+    fn a_path_that_takes_longer_than_the_longest_timeout_is_awaited_until_it_was_measured() {
+        let agent = Config::fast_agent();
+        let mut rtt = RttEstimator::new(&agent);
+        rtt.sample(MS);
+        for _ in 0..50 {
+            rtt.back_off();
+        }
+        assert_eq!(rtt.timeout(), agent.max_rto);
+        rtt.possible_sample(1500 * MS);
+        assert_eq!(rtt.timeout(), 3000 * MS);
+        rtt.possible_sample(100_000 * MS);
+        assert_eq!(rtt.timeout(), LONGEST);
+        for _ in 0..100 {
+            rtt.sample(1500 * MS);
+        }
+        assert!(rtt.timeout() > 1500 * MS && rtt.timeout() < 1600 * MS);
+
+        let mut official = RttEstimator::new(&Config::official_agent());
+        official.sample(1500 * MS);
+        official.possible_sample(1500 * MS);
+        assert_eq!(official.timeout(), Config::official_agent().max_rto);
     }
 }

@@ -167,6 +167,8 @@ impl SendQueue {
         if let Some(Measurement { rtt, .. }) = measurement {
             self.rtt.sample(rtt);
             self.end_doubt(now);
+        } else {
+            self.rtt.possible_sample(now.saturating_duration_since(sent_at));
         }
         self.tail.handle_progress(self.messages > 0, self.rtt.tail(), now);
         self.window.acknowledge(sequence, measurement, self.next_sequence(), now);

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{PortSession, Side, Terminate, to_json};
+use super::output::to_json;
+use super::{PortSession, Side, Terminate};
 use crate::channel::timer::Timer;
 use crate::event::{CloseReason, Event};
 use crate::handshake::Handshake;

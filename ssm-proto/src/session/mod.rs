@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes};
 
 use crate::channel::DataChannel;
-use crate::channel::open::OpenDataChannel;
 use crate::channel::timer::{Timer, TimerTable};
 use crate::config::{Config, OLD_KEEP_ALIVE};
 use crate::error::{OpenError, StreamError};
@@ -54,6 +53,8 @@ pub struct PortSession {
     /// Client: what wraps the messages of stream data, if anything does.
     repeatable: Option<Repeatable>,
     timers: TimerTable,
+    /// Agent: when the pause after the last message ends or has ended, while more waits to be sent.
+    pause_ends: Option<Instant>,
     connected: bool,
     open_frame: Option<String>,
     state_due: bool,
@@ -132,6 +133,7 @@ impl PortSession {
             payload: config.max_payload,
             trial: PayloadTrial::None,
             timers: TimerTable::default(),
+            pause_ends: None,
             connected: false,
             open_frame: None,
             state_due: side == Side::Agent,
@@ -248,7 +250,8 @@ impl PortSession {
                     self.restart_keep_alive(now);
                 }
                 // These only bar `poll_transmit`, which looks at the clock or the table.
-                Timer::Settle | Timer::Pace | Timer::Pause => {}
+                Timer::Settle | Timer::Pause => {}
+                Timer::Pace => self.end_pause(),
             }
         }
         if self.connected && !self.is_paused() {
@@ -478,20 +481,4 @@ impl PortSession {
             None => self.timers.stop(Timer::KeepAlive),
         }
     }
-
-    fn open_message(&mut self, token: &TokenValue) -> String {
-        let open = OpenDataChannel {
-            message_schema_version: "1.0".into(),
-            request_id: self.channel.new_uuid(),
-            token_value: token.expose().to_owned(),
-            client_id: self.client_id.clone(),
-            client_version: (self.side == Side::Client).then(|| self.config.client_version.clone()),
-            client_instance_id: self.agent.as_ref().map(|agent| agent.instance_id.clone()),
-        };
-        serde_json::to_string(&open).expect("strings always serialise")
-    }
-}
-
-fn to_json(value: &impl serde::Serialize) -> Bytes {
-    serde_json::to_vec(value).expect("our own payloads have only string keys").into()
 }

@@ -4,13 +4,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{PortSession, Terminate, to_json};
+use super::{PortSession, Side, Terminate};
+use crate::channel::open::OpenDataChannel;
 use crate::channel::timer::Timer;
+use crate::event::TokenValue;
 use crate::handshake::Handshake;
 use crate::handshake::payload::HandshakeComplete;
 use crate::message::control::{AgentSessionState, Flag};
 use crate::message::{MessageType, PayloadType};
 use crate::smux::{REPEATABLE_OVERHEAD, Repeatable};
+
+/// An agent whose pause ended later than it should have makes up for so much of it.
+const LATE_PAUSES: Duration = Duration::from_millis(4);
 
 impl PortSession {
     pub(super) fn poll_resend(&mut self, now: Instant) -> Option<Bytes> {
@@ -78,10 +83,27 @@ impl PortSession {
         may_send.then(|| self.send_mux_output(now))
     }
 
-    fn send_mux_output(&mut self, now: Instant) -> Bytes {
-        if let Some(pace) = self.config.pace {
-            self.timers.set(Timer::Pace, now + pace);
+    /// Pauses are kept on average: a clock that wakes us late makes the next one shorter.
+    fn start_pause(&mut self, now: Instant) {
+        let Some(pause) = self.config.pace else { return };
+        let earliest = now.checked_sub(LATE_PAUSES).unwrap_or(now);
+        let ends = self.pause_ends.map_or(now, |ended| ended.max(earliest)) + pause;
+        self.pause_ends = Some(ends);
+        if ends > now {
+            self.timers.set(Timer::Pace, ends);
+        } else {
+            self.end_pause();
         }
+    }
+
+    /// Who has nothing to send after a pause has not been late.
+    pub(super) fn end_pause(&mut self) {
+        if !self.mux.has_output() {
+            self.pause_ends = None;
+        }
+    }
+
+    fn send_mux_output(&mut self, now: Instant) -> Bytes {
         let (mux, max) = (&mut self.mux, self.payload);
         let (capacity, is_traffic) = (mux.output_hint(max), mux.has_stream_output());
         let frame = match &mut self.repeatable {
@@ -96,6 +118,7 @@ impl PortSession {
                 self.channel.send(PayloadType::OUTPUT, capacity, now, |out| mux.poll_output(max, out))
             }
         };
+        self.start_pause(now);
         if is_traffic {
             self.restart_question(now);
         }
@@ -110,4 +133,20 @@ impl PortSession {
         self.watch_silence(now);
         frame
     }
+
+    pub(super) fn open_message(&mut self, token: &TokenValue) -> String {
+        let open = OpenDataChannel {
+            message_schema_version: "1.0".into(),
+            request_id: self.channel.new_uuid(),
+            token_value: token.expose().to_owned(),
+            client_id: self.client_id.clone(),
+            client_version: (self.side == Side::Client).then(|| self.config.client_version.clone()),
+            client_instance_id: self.agent.as_ref().map(|agent| agent.instance_id.clone()),
+        };
+        serde_json::to_string(&open).expect("strings always serialise")
+    }
+}
+
+pub(super) fn to_json(value: &impl serde::Serialize) -> Bytes {
+    serde_json::to_vec(value).expect("our own payloads have only string keys").into()
 }

@@ -50,7 +50,9 @@ async fn a_session_over_a_real_websocket_carries_bytes_both_ways() {
     let (got_up, got_down) = (tokio::spawn(receive(there_in, LEN)), tokio::spawn(receive(here_in, LEN)));
     assert_eq!(within(up).await.unwrap(), within(got_up).await.unwrap());
     assert_eq!(within(down).await.unwrap(), within(got_down).await.unwrap());
-    assert_eq!(client.stats().retransmitted, 0);
+    // A thread that stands still for a moment is asked once more for its newest message.
+    let stats = client.stats();
+    assert!(stats.retransmitted * 100 <= stats.messages_out, "{stats:?}");
 }
 
 #[tokio::test]

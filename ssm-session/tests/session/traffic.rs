@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{Ends, receive, send, within};
 
-#[tokio::test]
+// In virtual time, since a machine that stands still for a moment is asked once more.
+#[tokio::test(start_paused = true)]
 async fn bytes_pass_both_ways_at_once() {
     const LEN: usize = 8 << 20;
     let (ends, _wire) = Ends::fast().await;

@@ -8,22 +8,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use ssm_proto::is_denied_by_default;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::document::PortDocument;
-
-/// The official agent's default deny list: metadata, DNS and time services of a VPC.
-const DENIED: [&str; 9] = [
-    "169.254.169.254",
-    "169.254.169.253",
-    "169.254.169.123",
-    "169.254.169.250",
-    "169.254.169.251",
-    "fd00:ec2::254",
-    "fd00:ec2::253",
-    "fd00:ec2::123",
-    "fd00:ec2::240",
-];
 
 /// Knows the addresses of one session's remote.
 #[derive(Debug)]
@@ -60,7 +48,7 @@ impl Dialer {
         let found = lookup_host((known.as_deref().unwrap_or(host), port)).await;
         let addresses: Vec<_> =
             found.map_err(|source| ResolveError::Lookup { host: host.to_owned(), source })?.collect();
-        if addresses.iter().any(|address| is_denied(address.ip())) {
+        if addresses.iter().any(|address| is_denied_by_default(address.ip())) {
             return Err(ResolveError::Forbidden(host.to_owned()));
         }
         Ok(Self { remote: Remote::Host { addresses } })
@@ -75,10 +63,6 @@ impl Dialer {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
-}
-
-fn is_denied(address: IpAddr) -> bool {
-    DENIED.iter().any(|denied| denied.parse() == Ok(address))
 }
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ pub struct Faults {
     pub corrupt: f64,
     /// Probability that a frame comes before a message that is none: cut short, nonsense lengths, noise.
     pub garbage: f64,
+    /// Larger websocket messages are not relayed, bytes with the header.
+    pub max_message_bytes: Option<usize>,
+    /// What becomes of those that are larger.
+    pub too_large: TooLarge,
     /// What becomes of messages for a side that is away.
     pub away: Away,
     /// Whether clients reach the API.
@@ -127,6 +131,8 @@ impl Default for Faults {
             drop_acks: 0.0,
             corrupt: 0.0,
             garbage: 0.0,
+            max_message_bytes: None,
+            too_large: TooLarge::Drop,
             away: Away::Drop,
             api: Reach::Up,
             gateway: Reach::Up,
@@ -175,6 +181,18 @@ pub enum Away {
     Drop,
     /// They are kept, up to a bound, and delivered when the side is back.
     Buffer,
+}
+
+/// What the gateway does about a message that is too large for it. Neither its limit nor this is known
+/// (docs/protocol.md §10.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TooLarge {
+    /// The message is lost, and nobody is told.
+    #[default]
+    Drop,
+    /// The message is lost, and the websocket that it came on is closed.
+    Close,
 }
 
 /// Whether a part of the service can be reached.
@@ -238,6 +256,11 @@ impl Faults {
     /// Whether a fault is in force that is not about all kinds of messages alike.
     pub(crate) fn sort_messages(&self) -> bool {
         self.drop_acks > 0.0 || self.ack_delay_ms > 0 || self.corrupt > 0.0
+    }
+
+    /// What becomes of a message of `length` bytes if it is too large.
+    pub(crate) fn refuses(&self, length: usize) -> Option<TooLarge> {
+        self.max_message_bytes.is_some_and(|most| length > most).then_some(self.too_large)
     }
 
     /// How long temporary credentials last.

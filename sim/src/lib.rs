@@ -52,7 +52,7 @@ pub use self::call_log::ApiCall;
 pub use self::config::{AgentKind, AgentPace, DEFAULT_AGENT_PORT, DEFAULT_NODE, DEFAULT_PORT, Node, SimConfig};
 pub use self::counters::{CountersReport, DirectionReport};
 pub use self::external::TlsError;
-pub use self::faults::{Away, FaultError, Faults, Reach, Switch};
+pub use self::faults::{Away, FaultError, Faults, Reach, Switch, TooLarge};
 pub use self::scenario::{From, Scenario, ScenarioError};
 pub use self::session::{EndReason, SessionReport, SessionState};
 pub use self::sim_api::{Cut, How, SessionsReport, Side};

@@ -21,7 +21,7 @@ use ssm_session::{MAX_MESSAGE_SIZE, TransportError};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::faults::Reach;
+use crate::faults::{Reach, TooLarge};
 use crate::lane::Taken;
 use crate::messages;
 use crate::service::Service;
@@ -32,6 +32,8 @@ use crate::socket::DataSocket;
 const READ_BATCH: usize = 256;
 /// How long what is on its way to the client may take to arrive before `channel_closed`.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// RFC 6455 §7.4.1: a message is too big to process.
+const MESSAGE_TOO_BIG: u16 = 1009;
 
 type Reading = SplitStream<DataSocket>;
 type Writing = SplitSink<DataSocket, WsFrame>;
@@ -39,6 +41,8 @@ type Writing = SplitSink<DataSocket, WsFrame>;
 /// Why a socket's task ends.
 enum Departure {
     Lost(TransportError),
+    /// By a message that is too large for the gateway.
+    TooLarge,
     Replaced,
     Bye,
     Reset,
@@ -72,6 +76,10 @@ pub(crate) async fn serve(service: &Arc<Service>, session: &Arc<Session>, mut se
         Departure::Lost(why) => {
             tracing::debug!(session = session.id, ?role, %why, "data channel lost");
             session.leave(role, epoch, away);
+        }
+        Departure::TooLarge => {
+            session.leave(role, epoch, away);
+            socket.close(MESSAGE_TOO_BIG, "Message too big").await;
         }
         Departure::Replaced => {
             session.leave(role, epoch, away);
@@ -125,7 +133,7 @@ impl Relay<'_> {
                         None => continue,
                     },
                 },
-                lost = self.receive(reading, &mut received) => return Departure::Lost(lost),
+                departure = self.receive(reading, &mut received) => return departure,
                 departure = self.send(writing, sending) => return departure,
             };
             let departure = match told(command.as_ref()) {
@@ -207,39 +215,42 @@ impl Relay<'_> {
     }
 
     /// Socket to lane.
-    async fn receive(&self, reading: &mut Reading, received: &mut VecDeque<Bytes>) -> TransportError {
+    async fn receive(&self, reading: &mut Reading, received: &mut VecDeque<Bytes>) -> Departure {
         let lane = self.session.lane_from(self.role);
         loop {
             let faults = self.service.faults.get();
             lane.push(received, &faults).await;
-            let lost = self.read_batch(reading, received).await;
+            let departure = self.read_batch(reading, received).await;
             if self.is_killed() {
                 // Our agent closes its streams as it goes; a process that is killed says nothing.
                 received.clear();
             }
-            if let Some(lost) = lost {
+            if let Some(departure) = departure {
                 // What came before the end is still worth delivering, if there is room.
                 let faults = self.service.faults.get();
                 let _ = timeout(Duration::ZERO, lane.push(received, &faults)).await;
-                return lost;
+                return departure;
             }
         }
     }
 
     /// Reads what is there, at least one message that is to be relayed.
-    async fn read_batch(&self, reading: &mut Reading, into: &mut VecDeque<Bytes>) -> Option<TransportError> {
+    async fn read_batch(&self, reading: &mut Reading, into: &mut VecDeque<Bytes>) -> Option<Departure> {
         poll_fn(|cx| {
             for _ in 0..READ_BATCH {
                 match reading.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(WsFrame::Binary(frame)))) => {
-                        if self.passes(&frame) {
-                            into.push_back(frame);
+                        let passes = self.passes(&frame);
+                        match self.service.faults.look(|faults| faults.refuses(frame.len())) {
+                            None if passes => into.push_back(frame),
+                            None | Some(TooLarge::Drop) => {}
+                            Some(TooLarge::Close) => return Poll::Ready(Some(Departure::TooLarge)),
                         }
                     }
                     // After the open message both sides use binary frames only.
                     Poll::Ready(Some(Ok(WsFrame::Text(_)))) => {}
-                    Poll::Ready(Some(Err(lost))) => return Poll::Ready(Some(lost)),
-                    Poll::Ready(None) => return Poll::Ready(Some(TransportError::Aborted)),
+                    Poll::Ready(Some(Err(lost))) => return Poll::Ready(Some(Departure::Lost(lost))),
+                    Poll::Ready(None) => return Poll::Ready(Some(Departure::Lost(TransportError::Aborted))),
                     Poll::Pending if into.is_empty() => return Poll::Pending,
                     Poll::Pending => break,
                 }

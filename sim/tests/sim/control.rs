@@ -32,7 +32,9 @@ async fn a_session_report_says_who_is_connected_and_what_has_passed() {
     for counter in ["bytes", "messages", "acks"] {
         assert!(session[counter].as_u64().unwrap() > 0, "{counter} of the handshake");
     }
-    assert_eq!((&session["retransmissions"], &session["resumes"]), (&json!(0), &json!(0)));
+    // A busy machine may make some.
+    assert!(session["retransmissions"].is_u64(), "{session}");
+    assert_eq!(session["resumes"], 0);
 }
 
 #[tokio::test]

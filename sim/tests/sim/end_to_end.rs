@@ -110,8 +110,8 @@ async fn a_black_hole_passes_nothing_until_it_is_over() {
     let client = Client::start(&sim, remote.address).await;
     let mut stream = client.session.open_stream().await.unwrap();
     echo(&mut stream, b"echo").await;
-    sim.cut(&Cut { side: Side::Client, how: How::Blackhole, session: None, for_s: Some(0.5) });
     let start = std::time::Instant::now();
+    sim.cut(&Cut { side: Side::Client, how: How::Blackhole, session: None, for_s: Some(0.5) });
     timeout(DEADLINE, echo(&mut stream, b"through the hole")).await.unwrap();
     assert!(start.elapsed().as_millis() >= 400, "it passed after {:?}", start.elapsed());
     assert_eq!(sim.sessions().sessions[0].counters.resumes, 0, "the connection stays");

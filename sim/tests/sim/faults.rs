@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use serde_json::json;
-use ssm_proto::{CloseReason, Config};
+use ssm_proto::{CloseReason, Config, PayloadTrial};
 use ssm_sim::{DEFAULT_NODE, EndReason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -34,30 +34,45 @@ async fn echo(client: &Client, length: usize) -> Duration {
 async fn latency_is_one_way_and_jitter_adds() {
     let (sim, remote) = (start().await, Remote::start().await);
     let client = Client::start(&sim, remote.address).await;
-    let before = echo(&client, 1).await;
     sim.set_faults(&json!({"latency_ms": 100, "jitter_ms": 20})).unwrap();
-    let slow = echo(&client, 1).await;
+    let slow = shortest_echo(&client).await;
     assert!(slow >= Duration::from_millis(200), "{slow:?}");
-    assert!(slow < Duration::from_millis(600), "{slow:?}");
-    // A bandwidth-delay product on the way, not one message at a time.
+    assert!(slow < Duration::from_millis(400), "{slow:?}");
+    // A bandwidth-delay product on the way, not one message at a time: that would take minutes.
     let bulk = echo(&client, 1 << 20).await;
-    assert!(bulk < Duration::from_secs(5), "{bulk:?}");
+    assert!(bulk < Duration::from_secs(15), "{bulk:?}");
     sim.clear_faults();
     // What was on its way keeps its delay, and what follows its place behind it.
     echo(&client, 1).await;
-    let after = echo(&client, 1).await;
-    assert!(before < Duration::from_millis(100) && after < Duration::from_millis(100), "{before:?} {after:?}");
+    let after = shortest_echo(&client).await;
+    assert!(after < Duration::from_millis(200), "{after:?}");
+}
+
+/// Of several: a busy machine delays one or the other.
+async fn shortest_echo(client: &Client) -> Duration {
+    let mut shortest = Duration::MAX;
+    for _ in 0..5 {
+        shortest = shortest.min(echo(client, 1).await);
+    }
+    shortest
 }
 
 #[tokio::test]
 async fn a_rate_limits_each_direction() {
     let (sim, remote) = (start().await, Remote::start().await);
     let client = Client::start(&sim, remote.address).await;
-    sim.set_faults(&json!({"rate_bytes_per_s": 1_000_000})).unwrap();
-    let took = echo(&client, 1_000_000).await;
-    assert!(took >= Duration::from_millis(950), "{took:?}");
-    // Both directions at once: twice that if they shared the rate.
-    assert!(took < Duration::from_millis(1900), "{took:?}");
+    sim.set_faults(&json!({"rate_bytes_per_s": 400_000})).unwrap();
+    let mut all = Vec::new();
+    for _ in 0..5 {
+        let took = echo(&client, 1_000_000).await;
+        assert!(took >= Duration::from_millis(2400), "{took:?}");
+        all.push(took);
+        // Both directions at once: twice that if they shared the rate. A busy machine delays one or the other.
+        if took < Duration::from_millis(4800) {
+            return;
+        }
+    }
+    panic!("{all:?}");
 }
 
 #[tokio::test]
@@ -100,6 +115,17 @@ async fn the_websocket_is_recycled_every_few_moments() {
 
 #[tokio::test]
 async fn an_idle_session_ends_and_a_busy_one_does_not() {
+    // On a machine that stands still for a second both were idle.
+    for _ in 0..5 {
+        if idle_ends().await {
+            return;
+        }
+    }
+    panic!("busy sessions end as well");
+}
+
+/// Whether the busy one of two lived.
+async fn idle_ends() -> bool {
     let (sim, remote) = (start().await, Remote::start().await);
     let busy = Config { keep_alive: Some(Duration::from_millis(100)), ..Config::default() };
     let busy = Client::start_with(&sim, remote.address, busy).await;
@@ -110,10 +136,10 @@ async fn an_idle_session_ends_and_a_busy_one_does_not() {
     };
     assert!(output.contains("inactivity"), "{output}");
     let sessions = sim.sessions().sessions;
-    assert_eq!(sessions[1].end_reason, Some(EndReason::Idle));
-    assert_eq!(sessions[0].end_reason, None, "{} was busy", busy.id);
+    assert_eq!((&sessions[0].id, sessions[1].end_reason), (&busy.id, Some(EndReason::Idle)));
     let gone = resume(&sim, &idle.id).await;
     assert_eq!(gone.error(), "DoesNotExistException");
+    sessions[0].end_reason.is_none()
 }
 
 #[tokio::test]
@@ -216,4 +242,20 @@ async fn an_old_agent_says_so() {
     session.attach(transport, token);
     let reason = timeout(DEADLINE, session.closed()).await.unwrap();
     assert!(matches!(reason, CloseReason::MultiplexingUnsupported { .. }), "{reason}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_vanishes_or_costs_its_websocket() {
+    const LARGE: usize = 32 << 10;
+    for (too_large, resumes) in [("drop", 0), ("close", 1)] {
+        let (sim, remote) = (start().await, Remote::start().await);
+        sim.set_faults(&json!({"max_message_bytes": 4096, "too_large": too_large, "agent_payload": 1024})).unwrap();
+        let config = Config { larger_payload: Some(LARGE), ..Config::default() };
+        let client = Client::start_with(&sim, remote.address, config).await;
+        assert_eq!(client.session.stats().payload_trial, PayloadTrial::Refused, "{too_large}");
+        echo(&client, 100_000).await;
+        let counters = &sim.sessions().sessions[0].counters;
+        assert_eq!(counters.resumes, resumes, "{too_large}");
+        assert!(counters.up.bytes > LARGE as u64, "what is not relayed is counted: {too_large}");
+    }
 }

@@ -104,6 +104,13 @@ mod tests {
     }
 
     #[test]
+    fn mysql_is_never_led_to_the_server_of_this_machine() {
+        let endpoint = Endpoint::read("a", "127.0.0.1:13306", "localhost:3306", Some("mysql")).unwrap();
+        let words = client(&endpoint.with_hosts("127.0.0.1 localhost\n"), &Options::default()).unwrap();
+        assert_eq!(posix_line(&words), "mysql -h 127.0.0.1 -P 13306 -p");
+    }
+
+    #[test]
     fn a_unix_socket_is_for_those_that_take_one() {
         assert_eq!(line("redis", "unix:/run/r.sock", "kv:6379"), "redis-cli -s /run/r.sock");
         assert_eq!(line("mysql", "unix:/run/m.sock", "db:3306"), "mysql -S /run/m.sock -p");

@@ -15,6 +15,8 @@ pub const END: &str = "# END tunnels";
 const BEGIN_MARK: &str = "# BEGIN tunnels";
 /// Longer than any block that a configuration could ask for.
 const MAX_LINES: usize = 20_000;
+/// What systems call themselves.
+const OWN_NAMES: [&str; 5] = ["localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback"];
 
 /// One line of the block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,17 @@ pub enum BadHosts {
     Line(usize, &'static str),
 }
 
+/// Whether this is the name of a server that may lead to a tunnel on this machine: those that every system has for itself
+/// may not, and numbers are never looked up.
+fn may_lead_here(host: &str) -> bool {
+    let is_of_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_name =
+        host.len() <= 253 && host.chars().all(is_of_names) && host.contains(|c: char| c.is_ascii_alphabetic());
+    // With or without a domain: `localhost.localdomain`.
+    let first = host.split('.').next().unwrap_or_default();
+    is_name && !OWN_NAMES.iter().any(|own| first.eq_ignore_ascii_case(own))
+}
+
 /// The lines for these tunnels, by address, and what has to be said of those that get none.
 pub fn lines(endpoints: &[&Endpoint]) -> (Vec<HostsLine>, Vec<String>) {
     let mut lines: Vec<HostsLine> = Vec::new();
@@ -53,6 +66,10 @@ pub fn lines(endpoints: &[&Endpoint]) -> (Vec<HostsLine>, Vec<String>) {
         };
         if !address.ip().is_loopback() {
             notes.push(format!("{tunnel} listens on {}, which is not only of this machine: left out", address.ip()));
+            continue;
+        }
+        if !may_lead_here(host) {
+            notes.push(format!("{host} stays as it is on this machine: {tunnel} is left out"));
             continue;
         }
         if let Some(other) = ports.get(&(host.to_ascii_lowercase(), address.port())) {
@@ -152,8 +169,7 @@ pub fn read_block(text: &str) -> Result<Vec<HostsLine>, BadHosts> {
         let (Some(host), None) = (words.next(), words.next()) else {
             return Err(bad("one name belongs behind the address"));
         };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if host.len() > 253 || !host.chars().all(is_name) || host.eq_ignore_ascii_case("localhost") {
+        if !may_lead_here(host) {
             return Err(bad("this is no name of a server"));
         }
         let tunnel: String = comment.trim().chars().filter(|c| !c.is_control()).take(100).collect();

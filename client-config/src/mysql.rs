@@ -4,7 +4,7 @@
 //! MariaDB's: `--ssl-verify-server-cert`).
 
 use crate::libpq::certificate_name;
-use crate::{Endpoint, Impossible, Local, Options, Security};
+use crate::{Endpoint, Engine, Impossible, Local, Options, Security};
 
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,10 @@ impl Mysql {
 /// The remote's name where it leads here, else the local address; none for a Unix socket.
 pub(crate) fn reachable_host(endpoint: &Endpoint) -> Option<String> {
     let ip = endpoint.address()?.ip().to_string();
-    Some(endpoint.remote.name().filter(|_| endpoint.is_named_here()).map_or(ip, str::to_owned))
+    // By that name MySQL's programs mean the Unix socket of this machine's own server, whatever the port.
+    let is_socket = |name: &str| endpoint.engine == Engine::Mysql && name.eq_ignore_ascii_case("localhost");
+    let name = endpoint.remote.name().filter(|name| endpoint.is_named_here() && !is_socket(name));
+    Some(name.map_or(ip, str::to_owned))
 }
 
 /// `--ssl-mode`'s word.

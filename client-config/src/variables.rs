@@ -91,8 +91,14 @@ fn postgres(all: &mut Variables, server: &Libpq) {
 
 fn mysql(all: &mut Variables, endpoint: &Endpoint, options: &Options) -> Result<(), Impossible> {
     match Mysql::of(endpoint, options)? {
-        Mysql::Socket(path) => all.set("MYSQL_UNIX_PORT", path),
+        // A host counts for more than a socket, and is there if the shell has the variables of another tunnel.
+        Mysql::Socket(path) => {
+            all.unset.extend(["MYSQL_HOST", "MYSQL_TCP_PORT"]);
+            all.set("MYSQL_UNIX_PORT", path);
+        }
+        // MySQL's programs that do not read MYSQL_HOST would take the socket.
         Mysql::Tcp { port, .. } => {
+            all.unset.push("MYSQL_UNIX_PORT");
             all.set_or_unset("MYSQL_HOST", reachable_host(endpoint));
             all.set("MYSQL_TCP_PORT", port.to_string());
         }

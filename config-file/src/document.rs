@@ -49,7 +49,7 @@ pub fn with_tunnels(text: &str, tunnels: &[NewTunnel]) -> Result<String, NotToml
     Ok(restore.text(&document.to_string()))
 }
 
-/// With this file among those that it includes.
+/// With this file among those that it includes; written as it is given, so it may begin with `~/`.
 ///
 /// # Errors
 /// If the text is no configuration.

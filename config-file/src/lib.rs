@@ -13,4 +13,4 @@ pub use document::{NotToml, with_include, with_tunnels};
 pub use original::{Original, ReplaceError};
 pub use plan::{Planned, Wanted, plan};
 pub use port::free_port;
-pub use tunnel::{NewTunnel, Target};
+pub use tunnel::{Local, NewTunnel, Target};

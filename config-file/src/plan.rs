@@ -1,7 +1,8 @@
 //! Several new tunnels beside those that there are: names and ports that are taken give way to free ones.
 
 use crate::port::free_port;
-use crate::tunnel::NewTunnel;
+use crate::tunnel::{Local, NewTunnel, Target};
+use tunnels_daemon::aws::Candidate;
 use tunnels_daemon::config::{Config, LocalAddr, TunnelConfig};
 
 /// A tunnel that somebody wants, with the name and the address that it should have if they are free.
@@ -24,14 +25,14 @@ pub enum Planned {
     NoPort,
 }
 
-/// What becomes of each, in their order, beside the tunnels of `config`.
-pub fn plan(config: Option<&Config>, wanted: Vec<Wanted>) -> Vec<Planned> {
+/// What becomes of each, in their order, beside the tunnels of `config`; `default_targets` carry those that name none.
+pub fn plan(config: Option<&Config>, default_targets: &[Candidate], wanted: Vec<Wanted>) -> Vec<Planned> {
     let known = config.map_or(&[][..], |config| config.tunnels.as_slice());
     let mut names: Vec<String> = known.iter().map(|tunnel| tunnel.name.clone()).collect();
     let mut addresses: Vec<LocalAddr> = known.iter().map(|tunnel| tunnel.local.clone()).collect();
     let mut plans: Vec<Planned> = Vec::new();
     for Wanted { mut tunnel, has_local } in wanted {
-        if let Some(same) = known.iter().find(|known| is_same(known, &tunnel)) {
+        if let Some(same) = known.iter().find(|known| is_same(known, &tunnel, default_targets)) {
             plans.push(Planned::Known(same.name.clone()));
             continue;
         }
@@ -49,7 +50,10 @@ pub fn plan(config: Option<&Config>, wanted: Vec<Wanted>) -> Vec<Planned> {
             notes.push(format!("there is a tunnel `{}` already", tunnel.name));
             tunnel.name = name;
         }
-        let is_taken = addresses.iter().any(|other| other.clashes(&tunnel.local));
+        let is_taken = match &tunnel.local {
+            Local::At(local) => addresses.iter().any(|other| other.clashes(local)),
+            Local::Own => false,
+        };
         if !has_local || is_taken {
             let Some(port) = free_port(tunnel.remote.port, &addresses) else {
                 plans.push(Planned::NoPort);
@@ -58,22 +62,44 @@ pub fn plan(config: Option<&Config>, wanted: Vec<Wanted>) -> Vec<Planned> {
             if has_local {
                 notes.push(format!("{} is another tunnel's address, so it gets {port}", tunnel.local));
             }
-            tunnel.local = LocalAddr::Loopback(port);
+            tunnel.local = LocalAddr::Loopback(port).into();
         }
         names.push(tunnel.name.clone());
-        addresses.push(tunnel.local.clone());
+        if let Local::At(local) = &tunnel.local {
+            addresses.push(local.clone());
+        }
         plans.push(Planned::Add(Box::new(tunnel), notes));
     }
     plans
 }
 
 /// Whether a tunnel that is there does what the new one would.
-fn is_same(known: &TunnelConfig, new: &NewTunnel) -> bool {
+fn is_same(known: &TunnelConfig, new: &NewTunnel, default_targets: &[Candidate]) -> bool {
     let fits = |theirs: &Option<String>, ours: &Option<String>| ours.is_none() || theirs == ours;
     known.remote == new.remote
+        && has_same_targets(known, new, default_targets)
         && fits(&known.scope.profile, &new.profile)
         && fits(&known.scope.region, &new.region)
+        && fits(&known.scope.endpoints.ssm, &new.endpoint)
         && fits(&known.document, &new.document)
+}
+
+fn has_same_targets(known: &TunnelConfig, new: &NewTunnel, default_targets: &[Candidate]) -> bool {
+    let is = |candidate: &Candidate, target: &Target| match (candidate, target) {
+        (Candidate::Id(theirs), Target::Id(ours)) => theirs == ours,
+        (Candidate::Tag(theirs), Target::Tag(ours)) => theirs.to_string() == *ours,
+        _ => false,
+    };
+    if new.remote.host.is_some() {
+        // A host may have its namesake in another network, which another target is in; further candidates do no harm.
+        return new.targets.iter().all(|target| known.targets.iter().any(|candidate| is(candidate, target)));
+    }
+    // Without a host the target is where it leads.
+    if new.targets.is_empty() {
+        return known.targets == default_targets;
+    }
+    known.targets.len() == new.targets.len()
+        && known.targets.iter().zip(&new.targets).all(|(one, other)| is(one, other))
 }
 
 /// Whether two new ones would do the same.
@@ -110,6 +136,7 @@ mod tests {
         let config = config::parse(Path::new("/nowhere/config.toml"), text).unwrap();
         let plans = plan(
             Some(&config),
+            &[],
             vec![
                 wanted("other", "db", None),
                 wanted("DB", "b", Some(25432)),
@@ -124,7 +151,10 @@ mod tests {
         let added: Vec<(&str, &LocalAddr, usize)> = plans[1..5]
             .iter()
             .map(|plan| match plan {
-                Planned::Add(tunnel, notes) => (tunnel.name.as_str(), &tunnel.local, notes.len()),
+                Planned::Add(tunnel, notes) => match &tunnel.local {
+                    Local::At(local) => (tunnel.name.as_str(), local, notes.len()),
+                    Local::Own => panic!("{tunnel:?}"),
+                },
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -139,7 +169,45 @@ mod tests {
 
     #[test]
     fn without_a_configuration_everything_is_free() {
-        let plans = plan(None, vec![wanted("db", "db", Some(25432))]);
+        let plans = plan(None, &[], vec![wanted("db", "db", Some(25432))]);
         assert!(matches!(&plans[0], Planned::Add(tunnel, notes) if tunnel.name == "db" && notes.is_empty()));
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_not_taken_for_known() {
+        let text = "[tunnels.web1]\nremote = 8080\nlocal = 18080\ntarget = \"i-0aaaaaaaa\"\n\
+                    [tunnels.db]\nremote = \"db:5432\"\nlocal = 25432\nendpoints.ssm = \"https://one.example\"\n\
+                    target = [{ tag = \"Name=bastion\" }, \"i-0aaaaaaaa\"]\n";
+        let config = config::parse(Path::new("/nowhere/config.toml"), text).unwrap();
+        let default_targets = [Candidate::Id("i-0aaaaaaaa".to_owned())];
+        let planned = |host: Option<&str>, targets: &[&str], endpoint: Option<&str>, default_targets: &[Candidate]| {
+            let port = if host.is_some() { 5432 } else { 8080 };
+            let tunnel = NewTunnel {
+                targets: targets.iter().map(|word| Target::from_word(word)).collect(),
+                endpoint: endpoint.map(str::to_owned),
+                ..NewTunnel::new("new", Remote { host: host.map(str::to_owned), port }, LocalAddr::Loopback(1))
+            };
+            match plan(Some(&config), default_targets, vec![Wanted { tunnel, has_local: false }]).remove(0) {
+                Planned::Known(name) => Some(name),
+                _ => None,
+            }
+        };
+        // Without a host the node is the destination, whoever names it.
+        assert_eq!(planned(None, &["i-0aaaaaaaa"], None, &[]).as_deref(), Some("web1"));
+        assert_eq!(planned(None, &["i-0bbbbbbbb"], None, &[]), None);
+        assert_eq!(planned(None, &["i-0aaaaaaaa", "i-0bbbbbbbb"], None, &[]), None);
+        assert_eq!(planned(None, &[], None, &default_targets).as_deref(), Some("web1"));
+        assert_eq!(planned(None, &[], None, &[Candidate::Id("i-0bbbbbbbb".to_owned())]), None);
+        // With one it is the way.
+        for (targets, endpoint, expected) in [
+            (&[][..], None, Some("db")),
+            (&["i-0aaaaaaaa"], None, Some("db")),
+            (&["Name=bastion"], Some("https://one.example"), Some("db")),
+            (&["Name=other"], None, None),
+            (&["i-0bbbbbbbb"], None, None),
+            (&["i-0aaaaaaaa"], Some("https://two.example"), None),
+        ] {
+            assert_eq!(planned(Some("db"), targets, endpoint, &[]).as_deref(), expected, "{targets:?} {endpoint:?}");
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! A tunnel that is to be written down, and how that looks.
 
+use std::fmt;
+use std::str::FromStr;
 use toml_edit::{Array, InlineTable, Item, Table, Value, value};
-use tunnels_daemon::config::{LocalAddr, Remote};
+use tunnels_daemon::config::{BadAddress, LocalAddr, Remote, literal};
 
 /// What is to be said of a new tunnel; the rest is left to `[defaults]` and the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub struct NewTunnel {
     /// Where it leads.
     pub remote: Remote,
     /// Where it listens.
-    pub local: LocalAddr,
+    pub local: Local,
     /// Candidates in order; none leaves it to `[defaults]`.
     pub targets: Vec<Target>,
     /// The AWS profile.
@@ -32,6 +34,38 @@ pub struct NewTunnel {
     pub reason: Option<String>,
     /// `up` asks first.
     pub protected: bool,
+}
+
+/// Where it listens, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Local {
+    /// There.
+    At(LocalAddr),
+    /// `"auto"`: at an address of its own, which the program makes from its name.
+    Own,
+}
+
+impl From<LocalAddr> for Local {
+    fn from(local: LocalAddr) -> Self {
+        Self::At(local)
+    }
+}
+
+impl FromStr for Local {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        if text == "auto" { Ok(Self::Own) } else { text.parse().map(Self::At) }
+    }
+}
+
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(local) => local.fmt(f),
+            Self::Own => f.write_str("an address of its own"),
+        }
+    }
 }
 
 /// Who carries it, as it is written.
@@ -56,20 +90,20 @@ impl Target {
 
     fn to_value(&self) -> Value {
         match self {
-            Self::Id(id) => id.as_str().into(),
-            Self::Tag(tag) => Value::InlineTable(InlineTable::from_iter([("tag", tag.as_str())])),
+            Self::Id(id) => literal(id).into(),
+            Self::Tag(tag) => Value::InlineTable(InlineTable::from_iter([("tag", literal(tag))])),
         }
     }
 }
 
 impl NewTunnel {
     /// A tunnel that says no more than it must.
-    pub fn new(name: impl Into<String>, remote: Remote, local: LocalAddr) -> Self {
+    pub fn new(name: impl Into<String>, remote: Remote, local: impl Into<Local>) -> Self {
         Self {
             name: name.into(),
             comment: Vec::new(),
             remote,
-            local,
+            local: local.into(),
             targets: Vec::new(),
             profile: None,
             region: None,
@@ -97,24 +131,27 @@ impl NewTunnel {
         table
     }
 
+    /// What it holds is meant as it is: reading it puts no variable in its place.
     fn keys(&self) -> Vec<(&'static str, Item)> {
         let remote = match &self.remote.host {
-            Some(_) => value(self.remote.to_string()),
+            Some(_) => value(literal(&self.remote.to_string())),
             None => value(i64::from(self.remote.port)),
         };
         let local = match &self.local {
-            LocalAddr::Loopback(port) => value(i64::from(*port)),
-            other => value(other.to_string()),
+            Local::At(LocalAddr::Loopback(port)) => value(i64::from(*port)),
+            Local::At(LocalAddr::Unix(path)) => value(format!("unix:{}", literal(&path.to_string_lossy()))),
+            Local::At(other @ LocalAddr::Ip(_)) => value(other.to_string()),
+            Local::Own => value("auto"),
         };
         let targets = match self.targets.as_slice() {
             [] => None,
             [one] => Some(value(one.to_value())),
             many => Some(value(many.iter().map(Target::to_value).collect::<Array>())),
         };
-        let endpoints = self.endpoint.as_deref().map(|url| value(InlineTable::from_iter([("ssm", url)])));
+        let endpoints = self.endpoint.as_deref().map(|url| value(InlineTable::from_iter([("ssm", literal(url))])));
         let groups =
-            (!self.groups.is_empty()).then(|| value(self.groups.iter().map(String::as_str).collect::<Array>()));
-        let text = |text: &Option<String>| text.as_deref().map(value);
+            (!self.groups.is_empty()).then(|| value(self.groups.iter().map(|group| literal(group)).collect::<Array>()));
+        let text = |text: &Option<String>| text.as_deref().map(|text| value(literal(text)));
         [
             ("remote", Some(remote)),
             ("local", Some(local)),

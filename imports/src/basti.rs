@@ -68,7 +68,11 @@ pub(crate) fn read(text: &str) -> Report {
         let line = name.span.start.line();
         let named = name.data.as_str().unwrap_or_default();
         match forward(connection, targets) {
-            Ok(forward) => report.forwards.push(Forward { line, name: name::slug(named), ..forward }),
+            Ok(forward) => {
+                let slug = Some(name::slug(named)).filter(|name| !name.is_empty());
+                let name = slug.unwrap_or_else(|| name::of_host(forward.host.as_deref(), forward.port));
+                report.forwards.push(Forward { line, name, ..forward });
+            }
             Err((why, next)) => {
                 report.refusals.push(Refusal { line, why: format!("connection `{named}`: {why}"), next });
             }

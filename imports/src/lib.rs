@@ -5,6 +5,7 @@
 
 mod alias;
 mod basti;
+mod branch;
 mod name;
 mod parameters;
 mod script;

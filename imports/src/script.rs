@@ -1,9 +1,9 @@
 //! A shell script: what its variables hold, what its functions and aliases are called, and where it starts sessions.
 
+use crate::branch::{Branches, Kind, Variables};
 use crate::shell::{Part, Statement, Word, statements};
 use crate::start_session::{self, Value};
 use crate::{ReadFile, Report};
-use std::collections::BTreeMap;
 
 /// Aliases within aliases end.
 const MAX_DEPTH: usize = 4;
@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 4;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     /// Variables that the script sets itself, as they are when it has come here.
-    variables: BTreeMap<String, Value>,
+    variables: Variables,
     /// The function or alias that it stands in.
     pub(crate) name: Option<String>,
 }
@@ -33,17 +33,82 @@ pub(crate) fn run(
     report: &mut Report,
 ) {
     let outer = scope.name.clone();
+    let mut branches = Branches::default();
+    let mut line = first_line;
+    // The next brace is that of a function.
+    let mut is_function = false;
     for statement in statements(text, first_line) {
         match statement {
-            Statement::Function(name) => scope.name = outer.clone().or(Some(name)),
-            Statement::End => scope.name.clone_from(&outer),
-            Statement::Command(words) => command(&words, scope, files, depth, report),
+            Statement::Function(name) => {
+                branches.open(Kind::Function, format!("whether `{name}` is called"));
+                scope.name = outer.clone().or(Some(name));
+                is_function = true;
+            }
+            Statement::Open if std::mem::take(&mut is_function) => {}
+            Statement::Open => branches.open(Kind::Group, String::new()),
+            Statement::End => {
+                let is_group = branches.is_within_group();
+                branches.close(if is_group { Kind::Group } else { Kind::Function }, &mut scope.variables);
+                if !is_group {
+                    scope.name.clone_from(&outer);
+                }
+            }
+            Statement::And if branches.innermost() == Some(Kind::Chain) => {}
+            Statement::Or if branches.innermost() == Some(Kind::Chain) => {
+                branches.next(Kind::Chain, &mut scope.variables);
+            }
+            Statement::And | Statement::Or => {
+                let sign = if statement == Statement::And { "&&" } else { "||" };
+                branches.open(Kind::Chain, format!("the `{sign}` in line {line}"));
+            }
+            Statement::List if branches.innermost() == Some(Kind::Chain) => {
+                branches.close(Kind::Chain, &mut scope.variables);
+            }
+            Statement::List => {}
+            Statement::Case => branches.next(Kind::Case, &mut scope.variables),
+            Statement::Command(words) => {
+                line = words.last().map_or(line, |word| word.line);
+                if !is_keyword(&words, &mut branches, scope) {
+                    command(&words, scope, &mut branches, files, depth, report);
+                }
+            }
         }
     }
     scope.name = outer;
 }
 
-fn command(words: &[Word], scope: &mut Scope, files: ReadFile<'_>, depth: usize, report: &mut Report) {
+/// Whether it is no more than a keyword; the commands behind one are run.
+fn is_keyword(words: &[Word], branches: &mut Branches, scope: &mut Scope) -> bool {
+    let Some(first) = words.first() else { return true };
+    let keyword = first.literal().unwrap_or_default();
+    let what = || format!("the `{keyword}` in line {}", first.line);
+    match keyword {
+        "if" => branches.open(Kind::If, what()),
+        "case" => branches.open(Kind::Case, what()),
+        "while" | "until" => branches.open(Kind::Loop, what()),
+        "for" | "select" => {
+            branches.open(Kind::Loop, what());
+            if let Some(name) = words.get(1).and_then(Word::literal) {
+                branches.set_unknown(name.to_owned(), &mut scope.variables);
+            }
+        }
+        "elif" | "else" => branches.next(Kind::If, &mut scope.variables),
+        "fi" => branches.close(Kind::If, &mut scope.variables),
+        "esac" => branches.close(Kind::Case, &mut scope.variables),
+        "done" => branches.close(Kind::Loop, &mut scope.variables),
+        _ => return false,
+    }
+    !matches!(keyword, "if" | "elif" | "while" | "until")
+}
+
+fn command(
+    words: &[Word],
+    scope: &mut Scope,
+    branches: &mut Branches,
+    files: ReadFile<'_>,
+    depth: usize,
+    report: &mut Report,
+) {
     let first = words.first().and_then(Word::literal).unwrap_or_default();
     if matches!(first, "alias") && depth < MAX_DEPTH {
         for word in &words[1..] {
@@ -53,34 +118,52 @@ fn command(words: &[Word], scope: &mut Scope, files: ReadFile<'_>, depth: usize,
         }
         return;
     }
-    let is_declaration = matches!(first, "export" | "local" | "readonly" | "declare" | "typeset");
-    let assigned = if is_declaration { &words[1..] } else { words };
-    let assignments: Vec<_> = assigned.iter().map_while(|word| Some((assignment(word)?, word.line))).collect();
-    if is_declaration || assignments.len() == words.len() {
-        for ((name, value), _) in assignments {
-            let value = scope.value(&value);
-            scope.variables.insert(name, value);
+    if let Some(read) = words.iter().position(|word| word.literal() == Some("read"))
+        && words[..read].iter().all(|word| assignment(word).is_some() || word.literal().is_some_and(is_prefix))
+    {
+        for name in words[read + 1..].iter().filter_map(Word::literal).filter(|name| !name.starts_with('-')) {
+            branches.set(name.to_owned(), Value::Unknown(format!("${name}, which is read")), &mut scope.variables);
         }
+        return;
+    }
+    if matches!(first, "export" | "local" | "readonly" | "declare" | "typeset") {
+        // Options may stand among them.
+        assign(words[1..].iter().filter_map(assignment), scope, branches);
+        return;
+    }
+    let assignments: Vec<_> = words.iter().map_while(assignment).collect();
+    if assignments.len() == words.len() {
+        assign(assignments, scope, branches);
         return;
     }
     // What stands before a command holds for it alone.
     let mut own = scope.clone();
     let count = assignments.len();
-    for ((name, value), _) in assignments {
-        let value = scope.value(&value);
-        own.variables.insert(name, value);
-    }
+    assign(assignments, &mut own, &mut Branches::default());
     start_session::read(&words[count..], &own, files, report);
+}
+
+fn is_prefix(word: &str) -> bool {
+    matches!(word, "if" | "elif" | "while" | "until" | "!")
+}
+
+fn assign(assignments: impl IntoIterator<Item = (String, Vec<Part>)>, scope: &mut Scope, branches: &mut Branches) {
+    for (name, value) in assignments {
+        let value = scope.value(&value);
+        branches.set(name, value, &mut scope.variables);
+    }
 }
 
 /// `NAME=VALUE`.
 fn assignment(word: &Word) -> Option<(String, Vec<Part>)> {
     let Some(Part::Text(text)) = word.parts.first() else { return None };
     let (name, value) = text.split_once('=')?;
+    let (name, is_more) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
     let is_name = name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
         && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
-    let rest = word.parts[1..].iter().cloned();
-    is_name.then(|| (name.to_owned(), std::iter::once(Part::Text(value.to_owned())).chain(rest).collect()))
+    let before = is_more.then(|| Part::Variable { name: name.to_owned(), default: None });
+    let rest = std::iter::once(Part::Text(value.to_owned())).chain(word.parts[1..].iter().cloned());
+    is_name.then(|| (name.to_owned(), before.into_iter().chain(rest).collect()))
 }
 
 impl Scope {
@@ -100,8 +183,7 @@ impl Scope {
         for part in said {
             match self.part(part) {
                 Value::Text(text) => whole.push_str(&text),
-                Value::Output(command) => return Value::Unknown(format!("the output of `{command}`")),
-                unknown @ Value::Unknown(_) => return unknown,
+                unknown => return Value::Unknown(unknown.to_string()),
             }
         }
         Value::Text(whole)
@@ -119,11 +201,8 @@ impl Scope {
         }
     }
 
-    /// A variable's value, if the script sets it to a text.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        match self.variables.get(name) {
-            Some(Value::Text(text)) if !text.is_empty() => Some(text.clone()),
-            _ => None,
-        }
+    /// What the script sets a variable to, if it does.
+    pub(crate) fn variable(&self, name: &str) -> Option<&Value> {
+        self.variables.get(name).filter(|value| !matches!(value, Value::Text(text) if text.is_empty()))
     }
 }

@@ -40,8 +40,18 @@ pub(crate) enum Statement {
     Command(Vec<Word>),
     /// `NAME() {` begins.
     Function(String),
-    /// `}` ends it.
+    /// `{`, also that of a function.
+    Open,
+    /// `}`.
     End,
+    /// `&&`: what follows may not be run.
+    And,
+    /// `||`: what follows is run instead.
+    Or,
+    /// A line's end, `;` or `&`.
+    List,
+    /// `;;`: another case follows, or none.
+    Case,
 }
 
 /// All commands of a text whose first line has this number.
@@ -72,7 +82,7 @@ impl Lexer {
     fn run(&mut self) {
         while let Some(c) = self.next() {
             match c {
-                '\n' => self.end_command(),
+                '\n' => self.end_list(),
                 c if c.is_whitespace() => self.end_word(),
                 '#' if self.word.is_none() => {
                     while self.rest.peek().is_some_and(|c| *c != '\n') {
@@ -97,7 +107,11 @@ impl Lexer {
                     self.next();
                     self.function();
                 }
-                ';' | '&' | '|' | '(' | ')' => self.end_command(),
+                ';' if self.rest.next_if(|c| matches!(c, ';' | '&')).is_some() => self.operator(Statement::Case),
+                '&' if self.rest.next_if_eq(&'&').is_some() => self.operator(Statement::And),
+                '|' if self.rest.next_if_eq(&'|').is_some() => self.operator(Statement::Or),
+                ';' | '&' => self.end_list(),
+                '|' | '(' | ')' => self.end_command(),
                 '<' | '>' => self.redirection(),
                 c => self.push(c),
             }
@@ -171,8 +185,19 @@ impl Lexer {
             self.out.push(Statement::Function(name.to_owned()));
             words.drain(..2);
         }
-        while words.first().is_some_and(|word| matches!(word.literal(), Some("{" | "then" | "do" | "else"))) {
-            words.remove(0);
+        while let Some(word) = words.first().and_then(Word::literal) {
+            match word {
+                "then" | "do" => drop(words.remove(0)),
+                "else" => {
+                    let word = words.remove(0);
+                    self.out.push(Statement::Command(vec![word]));
+                }
+                "{" => {
+                    words.remove(0);
+                    self.out.push(Statement::Open);
+                }
+                _ => break,
+            }
         }
         if words.first().is_some_and(|word| word.literal() == Some("}")) {
             self.out.push(Statement::End);
@@ -180,6 +205,19 @@ impl Lexer {
         }
         if !words.is_empty() {
             self.out.push(Statement::Command(words));
+        }
+    }
+
+    fn operator(&mut self, operator: Statement) {
+        self.end_command();
+        self.out.push(operator);
+    }
+
+    /// A list goes on behind an operator, on the next line if need be.
+    fn end_list(&mut self) {
+        self.end_command();
+        if !matches!(self.out.last(), None | Some(Statement::And | Statement::Or | Statement::List)) {
+            self.out.push(Statement::List);
         }
     }
 
@@ -262,11 +300,12 @@ impl Lexer {
             Some('{') => {
                 self.next();
                 let inner = self.until_closed('{', '}');
-                let (name, default) = match inner.split_once(":-").or_else(|| inner.split_once('-')) {
-                    Some((name, default)) => (name.to_owned(), Some(default.to_owned())),
-                    None => (inner, None),
-                };
-                self.push_part(Part::Variable { name, default });
+                // Other operators, such as `%`, make another value: that is no variable that anybody sets.
+                let end = inner.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(inner.len());
+                let (name, operator) = inner.split_at(end);
+                let default = [":-", "-", ":=", "="].iter().find_map(|sign| operator.strip_prefix(sign));
+                let name = if default.is_some() { name.to_owned() } else { inner.clone() };
+                self.push_part(Part::Variable { name, default: default.map(str::to_owned) });
             }
             Some('\'') => {
                 self.next();
@@ -316,85 +355,4 @@ impl Lexer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Each command as its words, those with more than text in them as `<…>`.
-    fn commands(text: &str) -> Vec<Vec<String>> {
-        let show = |word: &Word| word.literal().map_or_else(|| format!("<{:?}>", word.parts), str::to_owned);
-        let each = |statement: Statement| match statement {
-            Statement::Command(words) => words.iter().map(show).collect(),
-            Statement::Function(name) => vec![format!("{name}()")],
-            Statement::End => vec!["}".to_owned()],
-        };
-        statements(text, 1).into_iter().map(each).collect()
-    }
-
-    #[test]
-    fn quotes_escapes_and_continuations() {
-        for (text, expected) in [
-            ("a 'b c' \"d e\" f\\ g", vec!["a", "b c", "d e", "f g"]),
-            ("a 'it''s' \"q\\\"q\" \"back\\slash\" ''", vec!["a", "its", "q\"q", "back\\slash", ""]),
-            ("a \\\n  b \\\r\n c", vec!["a", "b", "c"]),
-            ("a ^\r\n b ^\n c", vec!["a", "b", "c"]),
-            ("a `\n b", vec!["a", "b"]),
-            ("a \"b \\\nc\"", vec!["a", "b c"]),
-            ("a $'b\\'c\\n'", vec!["a", "b'c\n"]),
-            ("a b#c # d e", vec!["a", "b#c"]),
-            ("a >/dev/null 2>&1 b <in 3", vec!["a", "b", "3"]),
-            ("a $ b", vec!["a", "$", "b"]),
-        ] {
-            assert_eq!(commands(text), [expected], "{text}");
-        }
-    }
-
-    #[test]
-    fn commands_end_where_a_shell_ends_them() {
-        assert_eq!(
-            commands("a 1; b && c | d &\n(e)\n# f\ng"),
-            [vec!["a", "1"], vec!["b"], vec!["c"], vec!["d"], vec!["e"], vec!["g"]]
-        );
-        assert_eq!(
-            commands("db() {\n  a b\n}\nfunction x { c; }"),
-            [vec!["db()"], vec!["a", "b"], vec!["}"], vec!["x()"], vec!["c"], vec!["}"]]
-        );
-        assert_eq!(commands("if a; then b; fi"), [vec!["if", "a"], vec!["b"], vec!["fi"]]);
-    }
-
-    #[test]
-    fn what_has_to_be_found_out_is_kept_apart() {
-        let words = |text: &str| match statements(text, 1).remove(0) {
-            Statement::Command(words) => words,
-            other => panic!("{other:?}"),
-        };
-        let variable = |name: &str, default: Option<&str>| Part::Variable {
-            name: name.to_owned(),
-            default: default.map(str::to_owned),
-        };
-        assert_eq!(words("$A-b")[0].parts, [variable("A", None), Part::Text("-b".into())]);
-        assert_eq!(words("\"${A}\"")[0].parts, [Part::Text(String::new()), variable("A", None)]);
-        assert_eq!(words("${A:-b}")[0].parts, [variable("A", Some("b"))]);
-        assert_eq!(words("$1x")[0].parts, [variable("1", None), Part::Text("x".into())]);
-        assert_eq!(words("$(a \")\" (b))")[0].parts, [Part::Output("a \")\" (b)".into())]);
-        assert_eq!(words("`a b`")[0].parts, [Part::Output("a b".into())]);
-    }
-
-    #[test]
-    fn lines_are_those_on_which_words_begin() {
-        let lines: Vec<usize> = statements("a \\\n b\n\n'c\nd' e", 3)
-            .into_iter()
-            .flat_map(|statement| match statement {
-                Statement::Command(words) => words.into_iter().map(|word| word.line).collect(),
-                _ => Vec::new(),
-            })
-            .collect();
-        assert_eq!(lines, [3, 4, 6, 7]);
-    }
-
-    #[test]
-    fn nothing_that_is_left_open_is_a_panic() {
-        for text in ["'", "\"", "$(", "${", "`", "$'", "\\", "a(", ")(", "<", "\"$", "a 2>"] {
-            let _ = commands(text);
-        }
-    }
-}
+mod tests;

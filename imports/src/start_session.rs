@@ -2,10 +2,11 @@
 
 use crate::parameters::{self, Parameters};
 use crate::script::Scope;
-use crate::shell::Word;
+use crate::shell::{Part, Word};
 use crate::{Forward, ReadFile, Refusal, Report, Target, name};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::fmt;
 
 const DOCUMENT_PORT: &str = "AWS-StartPortForwardingSession";
 const DOCUMENT_REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
@@ -34,26 +35,30 @@ pub(crate) enum Value {
     Unknown(String),
 }
 
+/// One word of a command line.
+enum Argument {
+    /// `--NAME`, or `--NAME=VALUE`.
+    Option(String, Option<Value>),
+    Word(Value),
+}
+
 /// A command's options, the last of each.
-struct Options(BTreeMap<String, Value>);
+#[derive(Default)]
+struct Options {
+    values: BTreeMap<String, Value>,
+    /// Words that may be further ones.
+    unknown: Vec<String>,
+}
 
 /// Notes what the command starts, or why that cannot be taken; other commands are passed over.
 pub(crate) fn read(words: &[Word], scope: &Scope, files: ReadFile<'_>, report: &mut Report) {
     let Some(line) = words.first().map(|word| word.line) else { return };
-    let values: Vec<Value> = words.iter().map(|word| scope.value(&word.parts)).collect();
-    let Some(aws) = values.iter().position(is_aws) else { return };
-    let (positional, options) = arguments(&values[aws + 1..]);
+    let Some(aws) = words.iter().position(|word| is_aws(&scope.value(&word.parts))) else { return };
+    let (positional, options) = arguments(&words[aws + 1..], scope);
     if positional.iter().take(2).ne(["ssm", "start-session"].iter()) {
         return;
     }
-    let vault = values[..aws].iter().map(|value| match value {
-        Value::Text(text) => text.as_str(),
-        _ => "",
-    });
-    // `aws-vault exec PROFILE -- aws …`.
-    let vault: Vec<&str> = vault.collect();
-    let profile = vault.windows(3).find(|words| words[0].ends_with("aws-vault") && words[1] == "exec");
-    match forward(&options, scope, profile.map(|words| words[2]), files) {
+    match forward(&options, scope, vault_profile(&words[..aws], scope).as_ref(), files) {
         Ok(forward) => {
             let named = scope.name.as_deref().map(name::slug).filter(|name| !name.is_empty());
             let name = named.unwrap_or_else(|| name::of_host(forward.host.as_deref(), forward.port));
@@ -65,45 +70,118 @@ pub(crate) fn read(words: &[Word], scope: &Scope, files: ReadFile<'_>, report: &
     }
 }
 
+/// Of `aws-vault exec [OPTIONS] PROFILE -- aws …`.
+fn vault_profile(before: &[Word], scope: &Scope) -> Option<Value> {
+    let exec = before.iter().position(|word| word.literal() == Some("exec"))?;
+    before[..exec].last()?.literal().filter(|program| program.ends_with("aws-vault"))?;
+    let mut values = before[exec + 1..].iter().map(|word| scope.value(&word.parts));
+    values.rfind(|value| !matches!(value, Value::Text(text) if text.starts_with('-')))
+}
+
 fn is_aws(value: &Value) -> bool {
     let Value::Text(text) = value else { return false };
     let program = text.rsplit(['/', '\\']).next().unwrap_or_default();
     matches!(program, "aws" | "aws.exe" | "aws2")
 }
 
-fn arguments(values: &[Value]) -> (Vec<&str>, Options) {
-    let (mut positional, mut options) = (Vec::new(), BTreeMap::new());
-    let mut values = values.iter().peekable();
-    while let Some(value) = values.next() {
-        let Value::Text(text) = value else { continue };
-        if !text.starts_with("--") {
-            positional.push(text.as_str());
-        } else if let Some((name, value)) = text.split_once('=') {
-            options.insert(name.to_owned(), Value::Text(value.to_owned()));
-        } else if !FLAGS.contains(&text.as_str()) {
-            let Some(mut value) = values.next().cloned() else { continue };
-            if text == "--parameters" {
-                // Shorthand may be spread over several words.
-                let more = |value: &&Value| matches!(value, Value::Text(text) if !text.starts_with("--"));
-                while let (Value::Text(whole), Some(Value::Text(more))) = (&value, values.next_if(more)) {
-                    value = Value::Text(format!("{},{more}", whole.trim_end_matches(',')));
-                }
+fn arguments(words: &[Word], scope: &Scope) -> (Vec<String>, Options) {
+    let (mut positional, mut options) = (Vec::new(), Options::default());
+    let mut arguments = words.iter().map(|word| argument(word, scope)).peekable();
+    while let Some(argument) = arguments.next() {
+        let (name, value) = match argument {
+            Argument::Word(Value::Text(text)) => {
+                positional.push(text);
+                continue;
             }
-            options.insert(text.clone(), value);
+            Argument::Word(value) => {
+                options.unknown.push(value.to_string());
+                continue;
+            }
+            Argument::Option(name, value) => (name, value),
+        };
+        if FLAGS.contains(&name.as_str()) {
+            continue;
         }
+        let mut value = match value {
+            Some(value) => value,
+            None => match arguments.next_if(|next| matches!(next, Argument::Word(_))) {
+                Some(Argument::Word(value)) => value,
+                _ => continue,
+            },
+        };
+        if name == "--parameters" {
+            // Shorthand may be spread over several words.
+            while let Some(Argument::Word(more)) = arguments.next_if(|next| match next {
+                // What a script hands on is more often options than the rest of a value.
+                Argument::Word(Value::Unknown(what)) => !matches!(what.as_str(), "$@" | "$*"),
+                Argument::Word(_) => true,
+                Argument::Option(..) => false,
+            }) {
+                value = match (value, more) {
+                    (Value::Text(whole), Value::Text(more)) => {
+                        Value::Text(format!("{},{more}", whole.trim_end_matches(',')))
+                    }
+                    (Value::Text(_), more) => more,
+                    (unknown, _) => unknown,
+                };
+            }
+        }
+        options.values.insert(name, value);
     }
-    (positional, Options(options))
+    (positional, options)
+}
+
+/// An option's name is told apart before its value is looked at, which may be unknown.
+fn argument(word: &Word, scope: &Scope) -> Argument {
+    if let Some(Part::Text(text)) = word.parts.first()
+        && let Some((name, value)) = text.split_once('=').filter(|_| text.starts_with("--"))
+    {
+        let parts: Vec<Part> =
+            std::iter::once(Part::Text(value.to_owned())).chain(word.parts[1..].iter().cloned()).collect();
+        return Argument::Option(name.to_owned(), Some(scope.value(&parts)));
+    }
+    match scope.value(&word.parts) {
+        Value::Text(text) if text.starts_with("--") => match text.split_once('=') {
+            Some((name, value)) => Argument::Option(name.to_owned(), Some(Value::Text(value.to_owned()))),
+            None => Argument::Option(text, None),
+        },
+        value => Argument::Word(value),
+    }
 }
 
 type Refused = (String, Option<&'static str>);
 
 impl Options {
     fn text(&self, name: &str) -> Result<Option<String>, Refused> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text.clone())),
-            Some(Value::Output(command)) => Err(unknown(name, &format!("the output of `{command}`"))),
-            Some(Value::Unknown(what)) => Err(unknown(name, what)),
+        self.values.get(name).map(|value| value.text(name)).transpose()
+    }
+
+    /// The option, or what the script sets one of these variables to.
+    fn text_or(&self, name: &str, scope: &Scope, variables: &[&str]) -> Result<Option<String>, Refused> {
+        if let Some(text) = self.text(name)? {
+            return Ok(Some(text));
+        }
+        let variable = variables.iter().find_map(|name| Some((*name, scope.variable(name)?)));
+        variable.map(|(name, value)| value.text(name)).transpose()
+    }
+}
+
+impl Value {
+    /// The value of `name`, if it is known.
+    fn text(&self, name: &str) -> Result<String, Refused> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            other => Err(unknown(name, &other.to_string())),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Output(command) => write!(f, "the output of `{command}`"),
+            Self::Unknown(what) => f.write_str(what),
         }
     }
 }
@@ -116,10 +194,11 @@ fn unknown(name: &str, what: &str) -> Refused {
 fn forward(
     options: &Options,
     scope: &Scope,
-    vault_profile: Option<&str>,
+    vault_profile: Option<&Value>,
     files: ReadFile<'_>,
 ) -> Result<Forward, Refused> {
-    let mut notes = Vec::new();
+    let left_out = |what: &String| format!("{what} may hold further options, and is left out");
+    let mut notes: Vec<String> = options.unknown.iter().map(left_out).collect();
     let input = match options.text("--cli-input-json")? {
         Some(text) => serde_json::from_str::<Json>(&content(&text, files)?)
             .map_err(|error| (format!("`--cli-input-json` is no JSON: {error}"), None))?,
@@ -152,9 +231,9 @@ fn forward(
         Some(text) => Some(port_number("localPortNumber", text)?),
     };
     let host = parameter("host").filter(|host| !host.is_empty() && *host != "localhost");
-    let target = match options.0.get("--target") {
-        Some(Value::Output(command)) => {
-            let tag = tag_filter(command).ok_or_else(|| unknown("--target", &format!("the output of `{command}`")))?;
+    let target = match options.values.get("--target") {
+        Some(output @ Value::Output(command)) => {
+            let tag = tag_filter(command).ok_or_else(|| unknown("--target", &output.to_string()))?;
             notes.push(format!("the target is found by its tag `{tag}`, as the command in it does"));
             Some(Target::Tag(tag))
         }
@@ -164,14 +243,15 @@ fn forward(
             None => None,
         },
     };
-    let region = options.text("--region")?;
-    let region = region.or_else(|| scope.variable("AWS_REGION")).or_else(|| scope.variable("AWS_DEFAULT_REGION"));
-    let profile = options.text("--profile")?.or_else(|| scope.variable("AWS_PROFILE"));
-    let profile = profile.or_else(|| {
-        let profile = vault_profile?;
-        notes.push(format!("the profile is that of `aws-vault exec {profile}`"));
-        Some(profile.to_owned())
-    });
+    let region = options.text_or("--region", scope, &["AWS_REGION", "AWS_DEFAULT_REGION"])?;
+    let profile = match (options.text_or("--profile", scope, &["AWS_PROFILE"])?, vault_profile) {
+        (None, Some(vault)) => {
+            let profile = vault.text("the profile of `aws-vault exec`")?;
+            notes.push(format!("the profile is that of `aws-vault exec {profile}`"));
+            Some(profile)
+        }
+        (profile, _) => profile,
+    };
     Ok(Forward {
         host: host.map(str::to_owned),
         port,

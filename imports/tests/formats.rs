@@ -99,6 +99,12 @@ fn scope_and_reason_wherever_they_stand() {
     let vault = script(&format!("aws-vault exec dev -- aws {rest} --region eu-west-1"));
     assert_eq!(one(&vault), &Forward { notes: one(&vault).notes.clone(), ..web.clone() });
     assert!(one(&vault).notes[0].contains("aws-vault"), "{vault:?}");
+    let options = script(&format!("aws-vault exec --duration=1h dev -- aws {rest} --region=\"${{R:=eu-west-1}}\""));
+    assert_eq!(one(&options), one(&vault));
+    // What is handed on may be anything.
+    let handed = script(&format!("AWS_PROFILE=dev aws {rest} --region eu-west-1 \"$@\""));
+    assert_eq!(one(&handed), &Forward { notes: one(&handed).notes.clone(), ..web.clone() });
+    assert!(one(&handed).notes[0].starts_with("$@ may hold"), "{handed:?}");
     let more =
         script(&format!("aws {rest} --reason 'INC 4711' --endpoint-url https://vpce.example --document-name Own-Doc"));
     let more = one(&more);
@@ -146,6 +152,24 @@ fn what_cannot_be_taken_says_why_and_where() {
         (format!("aws ssm start-session --target \"$1\" {port} portNumber=80"), "`--target` is $1"),
         (format!("aws ssm start-session --target $(./find.sh) {port} portNumber=80"), "the output of `./find.sh`"),
         (format!("aws ssm start-session --target {NODE} {port} \"portNumber=$PORT\""), "`--parameters` is $PORT"),
+        (format!("aws ssm start-session --target=$1 {port} portNumber=80"), "`--target` is $1"),
+        (format!("aws ssm start-session --target={NODE} {port}=$X"), "`--parameters` is $X"),
+        (format!("aws ssm start-session --target={NODE} {port}=portNumber=$X"), "`--parameters` is $X"),
+        (format!("aws ssm start-session --target={NODE} {port} host=db portNumber=$X"), "`--parameters` is $X"),
+        (format!("aws ssm start-session --target={NODE} {port} portNumber=${{X%-a}}"), "`--parameters` is $X%-a"),
+        (format!("aws --profile=$P ssm start-session --target {NODE} {port} portNumber=80"), "`--profile` is $P"),
+        (
+            format!("export AWS_PROFILE=\"$1\"; aws ssm start-session --target {NODE} {port} portNumber=80"),
+            "`AWS_PROFILE` is $1",
+        ),
+        (
+            format!("declare -x AWS_REGION=$(cat r); aws ssm start-session --target {NODE} {port} portNumber=80"),
+            "`AWS_REGION` is the output of `cat r`",
+        ),
+        (
+            format!("aws-vault exec \"$1\" -- aws ssm start-session --target {NODE} {port} portNumber=80"),
+            "the profile of `aws-vault exec`",
+        ),
         (format!("aws ssm start-session --target bastion {port} portNumber=80"), "no managed node's id"),
         (format!("aws ssm start-session --target {NODE} {port} portNumber=http"), "which is no port"),
         (format!("aws ssm start-session --target {NODE} {port} file://gone.json"), "cannot be read: no such file"),
@@ -160,6 +184,56 @@ fn what_cannot_be_taken_says_why_and_where() {
         let report = script(text);
         assert!(text.starts_with("echo") || report == Report::default(), "{text}: {report:?}");
     }
+}
+
+#[test]
+fn what_is_set_under_a_condition_is_known_only_there() {
+    let start = format!(
+        "aws ssm start-session --target {NODE} --document-name AWS-StartPortForwardingSessionToRemoteHost --parameters \
+         \"host=$HOST,portNumber=5432\""
+    );
+    let case = "case \"$1\" in\ndev) HOST=dev-db;;\nprod|live)\n  HOST=prod-db\n  ;;\nesac";
+    for (before, why) in [
+        (case, "the `case` in line 1"),
+        ("HOST=dev\nif [ \"$1\" = prod ]; then HOST=prod; fi", "the `if` in line 2"),
+        ("if a; then HOST=x; elif HOST=b c; then HOST=y; else :; fi", "the `if` in line 1"),
+        ("HOST=dev; for x in a; do HOST=$x; done", "the `for` in line 1"),
+        ("for HOST in a b; do :; done", "the `for` in line 1"),
+        ("HOST=dev; while read -r HOST; do :; done", "the `while` in line 1"),
+        ("HOST=dev\nread -p host HOST", "which is read"),
+        ("HOST=dev\n[ \"$1\" = prod ] && HOST=prod", "the `&&` in line 2"),
+        ("HOST=dev\n[ -z \"$1\" ] ||\n\n  { HOST=x; PORT=1; }", "the `||` in line 2"),
+        ("if a; then [ b ] && { HOST=x; }; fi", "the `if` in line 1"),
+        ("prod() { HOST=a; }; dev() { HOST=b; }; \"$1\"", "whether `dev` is called"),
+        ("HOST=a; HOST+=$1", "is $1"),
+    ] {
+        let report = script(&format!("{before}\n{start}\n"));
+        let ([], [refusal]) = (report.forwards.as_slice(), report.refusals.as_slice()) else {
+            panic!("{before}: {report:?}")
+        };
+        assert!(refusal.why.contains("$HOST") || refusal.why.contains("$1"), "{before}: {refusal:?}");
+        assert!(refusal.why.contains(why), "{before}: {refusal:?}");
+    }
+    // Within the branch it is known, and so is what no branch touches.
+    for (text, expected) in [
+        (format!("HOST=a; if x; then HOST=b; {start}; else {start}; fi"), &["b", "a"][..]),
+        (format!("case $1 in a) HOST=b; {start};; c) HOST=d; {start}; esac"), &["b", "d"]),
+        (format!("HOST=a; if x; then PORT=1; fi; {start}"), &["a"]),
+        (format!("cd x && HOST=a && {start}"), &["a"]),
+        (format!("{{ HOST=a; }}; {start}"), &["a"]),
+        (format!("HOST=a; if x; then HOST=b; fi; HOST=c; {start}"), &["c"]),
+        (format!("set_up() {{ HOST=a; }}\ndb() {{ set_up; {start}; }}"), &["a"]),
+        (format!("one() {{ local HOST=a; {start}; }}\ntwo() {{ local HOST=b; {{ {start}; }}; }}"), &["a", "b"]),
+        (format!("HOST=a; HOST+=-b; {start}"), &["a-b"]),
+        (format!("fi; }}; esac; done; else HOST=a; {start}"), &["a"]),
+    ] {
+        let report = script(&text);
+        let hosts: Vec<&str> = report.forwards.iter().filter_map(|forward| forward.host.as_deref()).collect();
+        assert_eq!((hosts.as_slice(), report.refusals.as_slice()), (expected, &[][..]), "{text}");
+    }
+    let two = script(&format!("one() {{ HOST=a; {start}; }}\ntwo() {{ {{ HOST=b; }}; {start}; }}"));
+    let names: Vec<&str> = two.forwards.iter().map(|forward| forward.name.as_str()).collect();
+    assert_eq!(names, ["one", "two"]);
 }
 
 #[test]
@@ -208,6 +282,9 @@ fn connections_of_basti() {
     assert_eq!((orders.line, half.line), (3, 11));
     assert!(orders.next.as_deref().is_some_and(|next| next.contains("orders-dev") && next.contains("tunnels add")));
     assert!(half.why.contains("no target `gone`"), "{half:?}");
+
+    let unnamed = "connections:\n  данные:\n    target: {customTargetHost: search.internal, customTargetPort: 443}\n";
+    assert_eq!(one(&read(Format::Basti, unnamed, &files)).name, "search");
 
     let json =
         r#"{"connections": {"a": {"target": {"customTargetHost": "h", "customTargetPort": 0}, "localPort": 1}}}"#;

@@ -51,6 +51,7 @@ fn only_loopback_and_names_are_taken_from_others() {
         ("127.0.0.2", "one name"),
         ("127.0.0.2 LOCALHOST", "no name"),
         ("127.0.0.2 a\u{1b}[31m", "no name"),
+        ("127.0.0.2 10.0.0.1", "no name"),
         ("x y", "no address"),
     ] {
         let error = read_block(&format!("# x\n{text}\n")).unwrap_err().to_string();
@@ -85,6 +86,27 @@ fn tunnels_without_a_name_of_their_own_get_no_line() {
             "lan listens on 192.168.0.7, which is not only of this machine: left out",
         ]
     );
+}
+
+/// One that is refused would keep all others back, too.
+#[test]
+fn whatever_is_written_is_taken() {
+    let own =
+        ["localhost", "LocalHost", "localhost.", "localhost..", "localhost.localdomain", "ip6-loopback", "127.1", "1"];
+    let others = ["a", "a_b.example", "-.x", "x.localhost", "localhosts", "xn--bcher-kva.example", &"y".repeat(253)];
+    let names: Vec<&str> = own.iter().chain(&others).copied().collect();
+    let endpoints: Vec<Endpoint> = ["127.0.0.1:15432", "127.200.30.4:5432", "[::1]:15432"]
+        .iter()
+        .flat_map(|local| names.iter().map(|host| endpoint(&"n".repeat(64), local, &format!("{host}:5432"))))
+        .collect();
+    let (lines, notes) = lines(&endpoints.iter().collect::<Vec<_>>());
+    let written: Vec<&str> = lines.iter().map(|line| line.host.as_str()).take(others.len()).collect();
+    assert_eq!(written, others);
+    assert_eq!(read_block(&block(&lines)).unwrap(), lines);
+    for name in own {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        assert!(notes.iter().any(|note| note.starts_with(&format!("{name} stays as it is"))), "{name}: {notes:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::tunnel::Target;
+use crate::tunnel::{Local, Target};
 use proptest::prelude::*;
 use std::path::Path;
 use tunnels_daemon::config::{self, LocalAddr, Remote};
@@ -51,14 +51,14 @@ fn a_tunnel_goes_behind_the_others_and_nothing_else_moves() {
 fn every_key_is_written_as_it_is_read() {
     let tunnel = NewTunnel {
         comment: vec!["from x.sh:3".to_owned(), "a\nb".to_owned()],
-        targets: vec![Target::from_word("Name=a \"b\""), Target::from_word("mi-01234567")],
-        profile: Some("dev".to_owned()),
+        targets: vec![Target::from_word("Name=a \"b\" ${c}"), Target::from_word("mi-01234567")],
+        profile: Some("~/dev".to_owned()),
         region: Some("eu-west-1".to_owned()),
-        endpoint: Some("https://vpce.example".to_owned()),
+        endpoint: Some("https://vpce.example/${HOME}".to_owned()),
         groups: vec!["db".to_owned(), "prod".to_owned()],
         on_demand: true,
         document: Some("My-Doc".to_owned()),
-        reason: Some("it's".to_owned()),
+        reason: Some("it's ${HOME}, ${5} or $${x".to_owned()),
         protected: true,
         ..new("a.b")
     };
@@ -67,20 +67,30 @@ fn every_key_is_written_as_it_is_read() {
     let config = config::parse(Path::new("/nowhere/config.toml"), &text).unwrap_or_else(|errors| panic!("{errors}"));
     let [read] = config.tunnels.as_slice() else { panic!("{text}") };
     assert_eq!((read.name.as_str(), read.on_demand, read.protected), ("a.b", true, true));
-    assert_eq!((&read.remote, &read.local), (&tunnel.remote, &tunnel.local));
+    assert_eq!((&read.remote, &Local::At(read.local.clone())), (&tunnel.remote, &tunnel.local));
     let targets: Vec<String> = read.targets.iter().map(ToString::to_string).collect();
     assert_eq!(targets.len(), 2);
-    assert!(targets[0].contains("Name=a \"b\"") && targets[1] == "mi-01234567", "{targets:?}");
+    assert!(targets[0].contains("Name=a \"b\" ${c}") && targets[1] == "mi-01234567", "{targets:?}");
     let scope = &read.scope;
     assert_eq!(
         (&scope.profile, &scope.region, &scope.endpoints.ssm),
         (&tunnel.profile, &tunnel.region, &tunnel.endpoint)
     );
     assert_eq!((&read.document, &read.reason, &read.groups), (&tunnel.document, &tunnel.reason, &tunnel.groups));
-    let bare =
-        NewTunnel { remote: Remote { host: None, port: 8080 }, local: LocalAddr::Unix("/run/x".into()), ..new("x") };
+    let bare = NewTunnel {
+        remote: Remote { host: None, port: 8080 },
+        local: LocalAddr::Unix("/run/x".into()).into(),
+        ..new("x")
+    };
     let text = with_tunnels("", &[bare]).unwrap();
     assert!(text.contains("remote = 8080\nlocal = \"unix:/run/x\"\n"), "{text}");
+    let local = LocalAddr::Unix("/run/${HOME}".into());
+    let text = with_tunnels("", &[NewTunnel { local: local.clone().into(), ..new("x") }]).unwrap();
+    assert_eq!(config::parse(Path::new("/nowhere/config.toml"), &text).unwrap().tunnels[0].local, local);
+    // No host has such a name, and no name of a variable's value is asked for either.
+    let host = NewTunnel { remote: Remote { host: Some("${HOME}".to_owned()), port: 1 }, ..new("x") };
+    let errors = config::parse(Path::new("/nowhere/config.toml"), &with_tunnels("", &[host]).unwrap()).unwrap_err();
+    assert!(errors.to_string().contains("`$` cannot be part of a host's name"), "{errors}");
 }
 
 #[test]

@@ -30,6 +30,9 @@ use tokio::net::UnixStream;
 /// anything but a daemon that hangs.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So many daemons are asked, one after the other, each of which has handed over to the next meanwhile.
+const MOST_DAEMONS: usize = 5;
+
 /// The most bytes of one answer that are read.
 const MAX_ANSWER: usize = 16 << 20;
 
@@ -280,8 +283,19 @@ impl Client {
         read_json(response).await
     }
 
-    /// Connects, sends, and waits for the head of a successful answer.
+    /// Sends, and again if another daemon was just taking over: the one that was asked has not done it, and that one will.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        for _ in 1..MOST_DAEMONS {
+            match self.send_once(method.clone(), path, body.clone()).await {
+                Err(ClientError::Refused(error)) if error.code == ErrorCode::HandedOver => {}
+                answer => return answer,
+            }
+        }
+        self.send_once(method, path, body).await
+    }
+
+    /// Connects, sends, and waits for the head of a successful answer.
+    async fn send_once(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(method, path, body)).await;
         let response = answer.map_err(|_| ClientError::Silent { socket: self.socket.clone() })??;
         if response.status().is_success() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -437,26 +451,4 @@ async fn refusal(response: Response<Incoming>) -> ClientError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::log::LogLevel;
-
-    #[test]
-    fn names_are_percent_encoded() {
-        assert_eq!(tunnel_path("orders-db", ""), "/v1/tunnels/orders-db");
-        assert_eq!(tunnel_path("a b/ü", "/restart"), "/v1/tunnels/a%20b%2F%C3%BC/restart");
-        let query = LogQuery { tunnel: Some("a&b".into()), level: Some(LogLevel::Warn), lines: Some(5), follow: true };
-        assert_eq!(logs_path(&query, false), "/v1/logs?follow=false&tunnel=a%26b&level=warn&lines=5");
-        assert_eq!(logs_path(&LogQuery::default(), true), "/v1/logs?follow=true");
-    }
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn no_socket_reads_as_unreachable_with_a_next_step() {
-        let error = Client::new("/nonexistent/daemon.sock").version().await.unwrap_err();
-        assert!(error.is_unreachable());
-        let error = ApiError::from(error);
-        assert_eq!(error.code, ErrorCode::DaemonUnreachable);
-        assert_eq!(error.message, "no daemon answers on /nonexistent/daemon.sock");
-        assert!(error.hint.unwrap().contains("tunnels up"));
-    }
-}
+mod tests;

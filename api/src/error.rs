@@ -31,6 +31,8 @@ pub enum ErrorCode {
     TunnelFailed,
     /// The daemon is going down.
     Stopping,
+    /// Another daemon has taken over, and answers the same command on the same socket; it was not carried out.
+    HandedOver,
     /// There is no such route.
     NotFound,
     /// Everything else.
@@ -52,6 +54,7 @@ impl ErrorCode {
             Self::TimedOut => "timed-out",
             Self::TunnelFailed => "tunnel-failed",
             Self::Stopping => "stopping",
+            Self::HandedOver => "handed-over",
             Self::NotFound => "not-found",
             Self::Failed => "failed",
         }

@@ -138,6 +138,8 @@ pub enum CauseKind {
     Parked,
     /// The other side broke the protocol.
     Protocol,
+    /// Messages of the configured `payload` do not get through. Only in the history.
+    Payload,
     /// A connection needs a session. Only in the history.
     Connection,
     /// What stood in the way is gone. Only in the history.
@@ -149,7 +151,7 @@ pub enum CauseKind {
 
 impl CauseKind {
     /// Every kind that this version knows.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::User,
         Self::Config,
         Self::ServiceRecycle,
@@ -178,6 +180,7 @@ impl CauseKind {
         Self::PortTaken,
         Self::Parked,
         Self::Protocol,
+        Self::Payload,
         Self::Connection,
         Self::Recovered,
         Self::Other,
@@ -214,6 +217,7 @@ impl CauseKind {
             Self::PortTaken => "port taken",
             Self::Parked => "parked",
             Self::Protocol => "protocol error",
+            Self::Payload => "small payloads",
             Self::Connection => "a connection",
             Self::Recovered => "works again",
             Self::Other => "see status",
@@ -331,6 +335,9 @@ pub struct TunnelStatus {
     /// The command that renews them, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_renew: Option<String>,
+    /// Until when new sessions send small payloads, because messages of the configured `payload` do not get through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small_payloads_until: Option<Timestamp>,
 }
 
 impl TunnelStatus {

@@ -93,6 +93,23 @@ pub struct DaemonVersion {
     pub service: Option<String>,
 }
 
+impl DaemonVersion {
+    /// How this daemon gets other AWS variables than it has, as the end of a sentence about those: a shell's are not a
+    /// service's, and each service manager keeps them elsewhere.
+    pub fn way_to_variables(&self) -> String {
+        const ANEW: &str = "tunnels daemon --takeover";
+        match self.service.as_deref() {
+            None => format!("to use this shell's: {ANEW}"),
+            Some(service) if service.ends_with(".service") => {
+                let folder = std::env::var("XDG_CONFIG_HOME").ok().filter(|path| path.starts_with('/'));
+                let folder = folder.as_deref().unwrap_or("~/.config");
+                format!("to have them there: a line NAME=value each in {folder}/tunnels/environment, then {ANEW}")
+            }
+            Some(_) => "to have them there: launchctl setenv NAME value, then tunnels service install".to_owned(),
+        }
+    }
+}
+
 /// The output of `tunnels version --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {

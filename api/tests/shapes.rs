@@ -38,6 +38,7 @@ fn status() -> TunnelStatus {
         retry_at: Some("2026-11-21T06:00:05Z".parse().unwrap()),
         credentials_expire: Some("2026-11-21T14:00:00Z".parse().unwrap()),
         credentials_renew: Some("aws sso login --profile dev".into()),
+        small_payloads_until: Some("2026-11-21T07:00:00Z".parse().unwrap()),
     }
 }
 
@@ -83,6 +84,7 @@ fn ls() {
         "retry_at": "2026-11-21T06:00:05Z",
         "credentials_expire": "2026-11-21T14:00:00Z",
         "credentials_renew": "aws sso login --profile dev",
+        "small_payloads_until": "2026-11-21T07:00:00Z",
     }]});
     let tunnels = Tunnels { tunnels: vec![status()], config_error: None };
     assert_eq!(serde_json::to_value(&tunnels).unwrap(), full);
@@ -100,11 +102,21 @@ fn what_is_not_known_is_left_out() {
         retry_at: None,
         credentials_expire: None,
         credentials_renew: None,
+        small_payloads_until: None,
         ..status()
     };
     let value = serde_json::to_value(&bare).unwrap();
-    let optional =
-        ["cause", "target", "profile", "region", "rtt_ms", "retry_at", "credentials_expire", "credentials_renew"];
+    let optional = [
+        "cause",
+        "target",
+        "profile",
+        "region",
+        "rtt_ms",
+        "retry_at",
+        "credentials_expire",
+        "credentials_renew",
+        "small_payloads_until",
+    ];
     for absent in optional {
         assert!(value.get(absent).is_none(), "{absent}");
     }
@@ -256,6 +268,7 @@ fn errors() {
         ErrorCode::TimedOut,
         ErrorCode::TunnelFailed,
         ErrorCode::Stopping,
+        ErrorCode::HandedOver,
         ErrorCode::NotFound,
         ErrorCode::Failed,
     ];

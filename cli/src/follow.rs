@@ -45,6 +45,8 @@ impl Goal {
     fn judge(self, tunnel: &TunnelStatus) -> Verdict {
         let reached = match self {
             Self::Up => matches!(tunnel.state, TunnelState::Ready | TunnelState::Listening),
+            // A daemon that starts shows those that it is about to bring up as down for a moment.
+            Self::State(TunnelState::Down) => tunnel.state == TunnelState::Down && tunnel.wanted == TargetState::Down,
             Self::State(state) => tunnel.state == state,
         };
         match tunnel.state {
@@ -331,6 +333,8 @@ mod tests {
             let expected = if state == TunnelState::Down { Verdict::Reached } else { Verdict::Pending };
             assert_eq!(verdict, expected, "{state}");
         }
+        // It has not begun to come up yet.
+        assert_eq!(goal.judge(&status(TunnelState::Down, TargetState::Up)), Verdict::Pending);
     }
 
     #[test]

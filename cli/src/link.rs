@@ -62,7 +62,7 @@ impl Link {
                     );
                 }
                 let shell = aws_environment(std::env::vars_os());
-                if let Some(note) = environment_note(&daemon.aws_environment, &shell, daemon.service.is_some()) {
+                if let Some(note) = environment_note(&daemon, &shell) {
                     output::say(&note);
                 }
             }
@@ -173,21 +173,14 @@ pub(crate) fn places() -> Result<Places, ApiError> {
 
 /// What to say when the shell's AWS variables are not the daemon's; it cannot take them over, because
 /// its open sessions were made with its own.
-fn environment_note(
-    daemon: &BTreeMap<String, String>,
-    shell: &BTreeMap<String, String>,
-    is_service: bool,
-) -> Option<String> {
-    let differing = differing_variables(daemon, shell);
-    let (why, mend) = if is_service {
-        ("is a service with", "to have them there: a line NAME=value each in ~/.config/tunnels/environment, then")
-    } else {
-        ("was started from a shell with", "to use this shell's:")
-    };
+fn environment_note(daemon: &DaemonVersion, shell: &BTreeMap<String, String>) -> Option<String> {
+    let differing = differing_variables(&daemon.aws_environment, shell);
+    let why = if daemon.service.is_some() { "is a service with" } else { "was started from a shell with" };
     (!differing.is_empty()).then(|| {
         format!(
-            "note: the daemon {why} other AWS variables, and keeps those:\n  {}\n  {mend} tunnels daemon --takeover",
-            differing.join("\n  ")
+            "note: the daemon {why} other AWS variables, and keeps those:\n  {}\n  {}",
+            differing.join("\n  "),
+            daemon.way_to_variables()
         )
     })
 }
@@ -222,6 +215,20 @@ mod tests {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
+    fn daemon_with(aws_environment: BTreeMap<String, String>, service: Option<&str>) -> DaemonVersion {
+        DaemonVersion {
+            version: "0.1.0".into(),
+            commit: None,
+            pid: 7,
+            socket: "/r/daemon.sock".into(),
+            config: None,
+            config_loaded: None,
+            config_error: None,
+            aws_environment,
+            service: service.map(str::to_owned),
+        }
+    }
+
     #[test]
     fn a_file_that_was_written_later_is_newer() {
         let folder = tempfile::tempdir().unwrap();
@@ -235,25 +242,30 @@ mod tests {
 
     #[test]
     fn only_differing_variables_are_told_with_the_mend() {
-        let daemon = vars(&[("AWS_PROFILE", "dev"), ("AWS_REGION", "eu-west-1")]);
-        assert_eq!(environment_note(&daemon, &daemon, false), None);
+        let has = vars(&[("AWS_PROFILE", "dev"), ("AWS_REGION", "eu-west-1")]);
+        let daemon = daemon_with(has.clone(), None);
+        assert_eq!(environment_note(&daemon, &has), None);
         let shell = vars(&[("AWS_PROFILE", "prod"), ("AWS_REGION", "eu-west-1"), ("AWS_CA_BUNDLE", "/ca")]);
-        let note = environment_note(&daemon, &shell, false).unwrap();
+        let note = environment_note(&daemon, &shell).unwrap();
         assert!(note.contains("AWS_PROFILE is `prod` here and `dev` in the daemon"), "{note}");
         assert!(note.contains("AWS_CA_BUNDLE is `/ca` here and not set in the daemon"), "{note}");
         assert!(!note.contains("AWS_REGION"), "{note}");
         assert!(note.contains("tunnels daemon --takeover"), "{note}");
-        let note = environment_note(&daemon, &shell, true).unwrap();
-        assert!(note.contains("~/.config/tunnels/environment"), "{note}");
+        for (service, place) in [("tunnels.service", "/tunnels/environment"), ("tunnels.daemon", "launchctl setenv")] {
+            let note = environment_note(&daemon_with(has.clone(), Some(service)), &shell).unwrap();
+            assert!(note.contains("is a service") && note.contains(place), "{note}");
+            assert!(!note.contains("this shell's"), "{note}");
+        }
     }
 
     #[test]
     fn a_file_that_the_daemon_was_given_by_its_absolute_path_is_no_difference() {
         let absolute = std::path::absolute("certs/ca.pem").unwrap();
-        let daemon = vars(&[("AWS_CA_BUNDLE", absolute.to_str().unwrap()), ("AWS_CONFIG_FILE", "~/aws")]);
+        let has = vars(&[("AWS_CA_BUNDLE", absolute.to_str().unwrap()), ("AWS_CONFIG_FILE", "~/aws")]);
+        let daemon = daemon_with(has, None);
         let shell = |path| vars(&[("AWS_CA_BUNDLE", path), ("AWS_CONFIG_FILE", "~/aws")]);
-        assert_eq!(environment_note(&daemon, &shell("certs/ca.pem"), false), None);
-        let note = environment_note(&daemon, &shell("other/ca.pem"), false).unwrap();
+        assert_eq!(environment_note(&daemon, &shell("certs/ca.pem")), None);
+        let note = environment_note(&daemon, &shell("other/ca.pem")).unwrap();
         assert!(note.contains("AWS_CA_BUNDLE is `other/ca.pem` here"), "{note}");
     }
 
@@ -265,17 +277,7 @@ mod tests {
             config: config.map(PathBuf::from),
             notes: true,
         };
-        let daemon = DaemonVersion {
-            version: "0.1.0".into(),
-            commit: None,
-            pid: 7,
-            socket: "/r/daemon.sock".into(),
-            config: Some("/home/ada/theirs.toml".into()),
-            config_loaded: None,
-            config_error: None,
-            aws_environment: BTreeMap::new(),
-            service: None,
-        };
+        let daemon = DaemonVersion { config: Some("/home/ada/theirs.toml".into()), ..daemon_with(vars(&[]), None) };
         let error = link(Some("/home/ada/ours.toml")).check_config(&daemon).unwrap_err();
         assert_eq!(error.code, ErrorCode::ConfigMismatch);
         for part in ["/home/ada/theirs.toml", "/home/ada/ours.toml", "nothing was changed"] {

@@ -13,7 +13,7 @@ use tunnels_api::{ApiError, ErrorCode, PlaceError};
 
 /// A daemon that ends gives its locks up a moment after it is seen to be gone: so long whoever starts the
 /// next one at once may have to wait.
-const LAST_STEPS: Duration = Duration::from_secs(1);
+const LAST_STEPS: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Why this process cannot be the daemon of a folder.

@@ -3,6 +3,7 @@
 //!
 //! Binds nothing and accepts nothing; that is `tunnel/listener.rs`.
 
+use crate::clock;
 use crate::config::LocalAddr;
 use std::collections::HashMap;
 use std::io;
@@ -11,7 +12,11 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
+
+/// A daemon that has handed over closes its sockets in milliseconds, or after a second where a client of its API is slow.
+const LETTING_GO: Duration = Duration::from_secs(2);
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -35,7 +40,10 @@ pub(crate) struct Doors(Arc<Shared>);
 struct Shared {
     open: Mutex<Vec<Weak<Socket>>>,
     inherited: Mutex<HashMap<Address, Socket>>,
-    handed_over: AtomicBool,
+    /// The paths of what was handed over, to us or by us, are the other daemon's to remove.
+    paths_are_others: AtomicBool,
+    /// Until when another daemon may still have what it has handed over to this one.
+    letting_go: Mutex<Option<Instant>>,
 }
 
 impl Socket {
@@ -76,43 +84,59 @@ impl Doors {
         open.extend(sockets.iter().map(Arc::downgrade));
     }
 
-    /// Descriptors of all that listen now.
+    /// Descriptors of all that listen now, those included that wait for their tunnel.
     pub(crate) fn files(&self) -> io::Result<Vec<OwnedFd>> {
         let open: Vec<Arc<Socket>> = lock(&self.0.open).iter().filter_map(Weak::upgrade).collect();
-        open.iter().map(|socket| socket.to_file()).collect()
+        let inherited = lock(&self.0.inherited);
+        open.iter().map(AsRef::as_ref).chain(inherited.values()).map(Socket::to_file).collect()
     }
 
     /// Another daemon has them from here on: their paths are its own.
     pub(crate) fn hand_over(&self) {
-        self.0.handed_over.store(true, Ordering::Relaxed);
+        self.0.paths_are_others.store(true, Ordering::Relaxed);
+        *lock(&self.0.letting_go) = None;
     }
 
-    /// Whether another daemon has them.
-    pub(crate) fn handed_over(&self) -> bool {
-        self.0.handed_over.load(Ordering::Relaxed)
+    /// Whether another daemon's clients find their way by these paths: it has taken over, or has not let go yet.
+    pub(crate) fn paths_are_others(&self) -> bool {
+        self.0.paths_are_others.load(Ordering::Relaxed)
     }
 
-    /// Takes in what another daemon has handed over.
+    /// Takes in what another daemon has handed over; their paths are that one's until [`Self::own`].
     ///
     /// # Errors
     /// It is not a socket, or not bound.
     pub(crate) fn inherit(&self, file: OwnedFd) -> io::Result<()> {
         let (address, socket) = Socket::from_file(file)?;
+        self.0.paths_are_others.store(true, Ordering::Relaxed);
+        self.others_let_go();
         lock(&self.0.inherited).insert(address, socket);
         Ok(())
     }
 
-    /// Closes what was handed over and nobody will take: these are the addresses that are wanted.
-    pub(crate) fn keep_inherited<'a>(&self, wanted: impl Iterator<Item = &'a LocalAddr>) {
+    /// All paths are ours from here on. Closes what was handed over and nobody will take: these are the addresses that are wanted.
+    pub(crate) fn own<'a>(&self, wanted: impl Iterator<Item = &'a LocalAddr>) {
+        self.0.paths_are_others.store(false, Ordering::Relaxed);
+        self.others_let_go();
         let wanted: Vec<Address> = wanted.flat_map(addresses).collect();
         lock(&self.0.inherited).retain(|address, _| {
             let stays = wanted.contains(address);
             if let (false, Address::Path(path)) = (stays, address) {
-                // It is ours by now. What cannot be removed is found, and replaced, by whoever binds there next.
+                // What cannot be removed is found, and replaced, by whoever binds there next.
                 drop(std::fs::remove_file(path));
             }
             stays
         });
+    }
+
+    /// Whether an address that is in use may be so because the other daemon has not closed its copy of the socket yet, or had
+    /// just bound it when it handed over.
+    pub(crate) fn others_may_hold(&self) -> bool {
+        lock(&self.0.letting_go).is_some_and(|until| clock::now() < until)
+    }
+
+    fn others_let_go(&self) {
+        *lock(&self.0.letting_go) = Some(clock::now() + LETTING_GO);
     }
 
     /// The socket at this address, if it was handed over.
@@ -153,10 +177,15 @@ mod tests {
         let socket = Arc::new(Socket::Tcp(listener));
         old.opened(std::slice::from_ref(&socket));
         let waits = TcpStream::connect(address).await.unwrap();
+        // Another one in between, which ends before its tunnel has taken it.
+        let between = Doors::default();
         for file in old.files().unwrap() {
+            between.inherit(file).unwrap();
+        }
+        for file in between.files().unwrap() {
             new.inherit(file).unwrap();
         }
-        drop(socket);
+        drop((socket, between));
         assert!(old.files().unwrap().is_empty(), "it is closed there");
         assert!(new.inherited_path(Path::new("/x")).is_none());
         let Some(Socket::Tcp(listener)) = new.inherited_ip(address) else { panic!("inherited") };
@@ -175,7 +204,7 @@ mod tests {
         for file in old.files().unwrap() {
             new.inherit(file).unwrap();
         }
-        new.keep_inherited([LocalAddr::Unix(path("a"))].iter());
+        new.own([LocalAddr::Unix(path("a"))].iter());
         assert!(path("a").exists() && !path("b").exists());
         assert!(new.inherited_path(&path("a")).is_some() && new.inherited_path(&path("b")).is_none());
     }

@@ -10,6 +10,7 @@ use crate::log_buffer::LogBuffer;
 use crate::status::{ConfigState, StatusBoard, Subscription};
 use crate::takeover::Asked;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tunnels_api::{ApiError, DaemonVersion, ErrorCode, History, Reloaded, Sample, Session, Span, TunnelStatus};
@@ -49,6 +50,18 @@ pub struct DaemonHandle {
     board: StatusBoard,
     logs: LogBuffer,
     version: Arc<DaemonVersion>,
+    successor: Successor,
+}
+
+/// Whether another daemon answers in this one's place: what this one does not take any more is that one's.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Successor(Arc<AtomicBool>);
+
+impl Successor {
+    /// To be said before commands are refused.
+    pub(crate) fn serves(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl DaemonHandle {
@@ -58,14 +71,19 @@ impl DaemonHandle {
         logs: LogBuffer,
         version: DaemonVersion,
     ) -> Self {
-        Self { commands, board, logs, version: Arc::new(version) }
+        Self { commands, board, logs, version: Arc::new(version), successor: Successor::default() }
+    }
+
+    /// The place to note that another daemon has taken over.
+    pub(crate) fn successor(&self) -> Successor {
+        self.successor.clone()
     }
 
     /// Wants the picked tunnels up; no selector means all with `auto`. Answers with their names. A reason is
     /// recorded with the sessions they open until they go down, instead of the configured one.
     ///
     /// # Errors
-    /// A selector that picks nothing, or a daemon that is stopping.
+    /// A selector that picks nothing, or a daemon that is stopping or has handed over.
     pub async fn up(&self, select: Vec<String>, reason: Option<String>) -> Result<Vec<String>, ApiError> {
         self.ask(|reply| DaemonCommand::Up(select, reason, reply)).await
     }
@@ -89,7 +107,7 @@ impl DaemonHandle {
     /// Reads the configuration again, and answers with what has changed once it is applied.
     ///
     /// # Errors
-    /// The configuration is invalid, and the one before stays in force; or the daemon is stopping.
+    /// The configuration is invalid, and the one before stays in force; or the daemon is stopping or has handed over.
     pub async fn reload(&self) -> Result<Reloaded, ApiError> {
         self.ask(DaemonCommand::Reload).await
     }
@@ -97,19 +115,19 @@ impl DaemonHandle {
     /// Asks the daemon to stop; answers when the wish is accepted.
     ///
     /// # Errors
-    /// The daemon is stopping already.
+    /// The daemon is stopping already, or has handed over.
     pub async fn stop(&self, drain: Option<Duration>) -> Result<(), ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(DaemonCommand::Stop(drain, reply)).await.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())
+        self.commands.send(DaemonCommand::Stop(drain, reply)).await.map_err(|_| self.refusal())?;
+        answer.await.map_err(|_| self.refusal())
     }
 
     /// Lets the daemon on the other end of a connection take over.
     ///
     /// # Errors
-    /// The daemon is stopping already.
+    /// The daemon is stopping already, or has handed over.
     pub(crate) async fn hand_over(&self, asked: Asked) -> Result<(), ApiError> {
-        self.commands.send(DaemonCommand::HandOver(asked)).await.map_err(|_| stopping())
+        self.commands.send(DaemonCommand::HandOver(asked)).await.map_err(|_| self.refusal())
     }
 
     /// All configured tunnels in the order of the configuration, with live figures.
@@ -173,12 +191,18 @@ impl DaemonHandle {
         command: impl FnOnce(oneshot::Sender<Result<T, ApiError>>) -> DaemonCommand,
     ) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())?
+        self.commands.send(command(reply)).await.map_err(|_| self.refusal())?;
+        answer.await.map_err(|_| self.refusal())?
     }
-}
 
-fn stopping() -> ApiError {
-    ApiError::new(ErrorCode::Stopping, "the daemon is stopping")
-        .with_hint("run the command again: it starts a new daemon")
+    /// Why a command was not carried out.
+    fn refusal(&self) -> ApiError {
+        if self.successor.0.load(Ordering::Relaxed) {
+            ApiError::new(ErrorCode::HandedOver, "another daemon has taken over, and the command was not carried out")
+                .with_hint("run the command again: that one answers")
+        } else {
+            ApiError::new(ErrorCode::Stopping, "the daemon is stopping")
+                .with_hint("run the command again: it starts a new daemon")
+        }
+    }
 }

@@ -7,11 +7,19 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::pin::pin;
+use std::time::Duration;
 use std::{io, process};
+use tokio::time::timeout;
 use tunnels_api::{TargetState, TunnelState, TunnelStatus};
 
 /// So many tunnels are named that are not as they should be; more are counted.
 const MOST_NAMES: usize = 3;
+
+/// An end that takes longer than the manager gives it is killed, and the sessions with it; so it hears this often that it goes on.
+const STILL_STOPPING: Duration = Duration::from_secs(10);
+/// And waits so long for the next time.
+const MORE_TIME: Duration = Duration::from_secs(30);
 
 /// The way to the service manager, if one has started this process.
 #[derive(Debug, Default)]
@@ -44,8 +52,27 @@ impl ServiceManager {
     }
 
     /// This process ends.
-    pub(crate) fn stopping(&mut self) {
-        self.tell("STOPPING=1\nSTATUS=ending its sessions\n");
+    pub(crate) fn stopping(&self) {
+        self.tell(&format!("STOPPING=1\nSTATUS=ending its sessions\n{}", self.more_time()));
+    }
+
+    /// Asks for the time that the end takes, for as long as it may take at most.
+    pub(crate) async fn until_stopped<T>(&self, longest: Duration, end: impl Future<Output = T>) -> T {
+        let mut end = pin!(end);
+        let mut waited = Duration::ZERO;
+        while waited < longest {
+            if let Ok(ended) = timeout(STILL_STOPPING, &mut end).await {
+                return ended;
+            }
+            self.tell(&self.more_time());
+            waited += STILL_STOPPING;
+        }
+        end.await
+    }
+
+    fn more_time(&self) -> String {
+        let more = format!("EXTEND_TIMEOUT_USEC={}\n", MORE_TIME.as_micros());
+        if self.watches { more + "WATCHDOG=1\n" } else { more }
     }
 
     /// The main loop has come round, and finds the tunnels like this.
@@ -149,6 +176,31 @@ mod tests {
         // A manager that is gone is nobody's trouble.
         drop(manager);
         told.stopping();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_takes_long_asks_for_more_time_for_as_long_as_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_nonblocking(true).unwrap();
+        let heard = || {
+            let mut text = [0; 500];
+            let length = manager.recv(&mut text).ok()?;
+            Some(String::from_utf8_lossy(&text[..length]).into_owned())
+        };
+        let told = ServiceManager::from_env(|name| (name == "NOTIFY_SOCKET").then(|| path.clone().into()));
+        told.stopping();
+        let stopping = "STOPPING=1\nSTATUS=ending its sessions\nEXTEND_TIMEOUT_USEC=30000000\n";
+        assert_eq!(heard().as_deref(), Some(stopping));
+        // The end, how long it may take, and how often the manager hears of it.
+        for (end, longest, times) in [(1, 45, 0), (25, 45, 2), (1000, 45, 5)] {
+            told.until_stopped(Duration::from_secs(longest), tokio::time::sleep(Duration::from_secs(end))).await;
+            for _ in 0..times {
+                assert_eq!(heard().as_deref(), Some("EXTEND_TIMEOUT_USEC=30000000\n"), "{end} s");
+            }
+            assert_eq!(heard(), None, "{end} s");
+        }
     }
 
     #[test]

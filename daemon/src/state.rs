@@ -226,7 +226,7 @@ impl StateFile {
             Sink::File => {}
             Sink::Held(_) => return,
             Sink::Heir(heir) => {
-                heir.send_replace(memory.used());
+                heir.send_replace(memory.known());
                 memory.written = memory.version;
                 return;
             }

@@ -28,8 +28,6 @@ impl Supervisor {
     /// With what users gave as reasons, where another daemon has handed that over.
     pub(crate) fn new(config: Config, around: Surroundings, reasons: &BTreeMap<String, String>) -> Self {
         around.state.keep_wanted(|name| config.tunnels.iter().any(|tunnel| tunnel.name == name));
-        let is_wanted = |tunnel: &&TunnelConfig| around.state.wanted(&tunnel.name) == Some(TargetState::Up);
-        around.doors.keep_inherited(config.tunnels.iter().filter(is_wanted).map(|tunnel| &tunnel.local));
         let mut supervisor = Self { tunnels: Vec::new(), leaving: JoinSet::new(), around, config };
         for tunnel in supervisor.config.tunnels.clone() {
             let wanted = supervisor.around.state.wanted(&tunnel.name).unwrap_or(TargetState::Down);
@@ -37,6 +35,12 @@ impl Supervisor {
             supervisor.add(tunnel, wanted, reason);
         }
         supervisor
+    }
+
+    /// What another daemon has handed over is ours from here on, and what of it no tunnel wants is closed.
+    pub(crate) fn own_doors(&self) {
+        let is_wanted = |tunnel: &&TunnelConfig| self.around.state.wanted(&tunnel.name) == Some(TargetState::Up);
+        self.around.doors.own(self.config.tunnels.iter().filter(is_wanted).map(|tunnel| &tunnel.local));
     }
 
     /// What users gave as reasons of tunnels that are up.
@@ -180,4 +184,103 @@ fn takes_none(busy: &[String]) -> ApiError {
     let text = format!("{} took no command: too many came at once", busy.join(", "));
     ApiError::new(ErrorCode::Failed, text)
         .with_hint("run it again; if that does not help, `tunnels stop` and start anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::fake::FakeAws;
+    use crate::doors::{Doors, Socket};
+    use crate::state::StateFile;
+    use crate::status::StatusBoard;
+    use crate::tunnel::{Allowances, Nudges, Turns};
+    use std::path::Path;
+    use std::sync::Arc;
+    use tokio::net::UnixListener;
+    use tokio_util::sync::CancellationToken;
+    use tunnels_api::{TunnelState, TunnelStatus};
+
+    /// A daemon that was handed the sockets `wanted` and `other` of `folder`, and whose configuration has the first only.
+    fn heir(folder: &Path) -> (Supervisor, Surroundings) {
+        heir_of_used(folder, || ())
+    }
+
+    /// The same, of sockets that somebody uses before the daemon begins.
+    fn heir_of_used(folder: &Path, used: impl FnOnce()) -> (Supervisor, Surroundings) {
+        let (old, doors, path) = (Doors::default(), Doors::default(), |name: &str| folder.join(name));
+        let bound = ["wanted", "other"].map(|name| Arc::new(Socket::Unix(UnixListener::bind(path(name)).unwrap())));
+        old.opened(&bound);
+        for file in old.files().unwrap() {
+            doors.inherit(file).unwrap();
+        }
+        let state = StateFile::open(&path("state"), Path::new("/s")).unwrap();
+        state.want("a", TargetState::Up);
+        let around = Surroundings {
+            aws: Arc::new(FakeAws::default()),
+            board: StatusBoard::new(Timestamp::UNIX_EPOCH),
+            state,
+            turns: Turns::default(),
+            doors,
+            nudges: Nudges::new(),
+            allowances: Allowances::default(),
+            drain: Duration::ZERO,
+            hurry: CancellationToken::new(),
+        };
+        let local = path("wanted");
+        let text = format!(
+            "[tunnels.a]\nremote = 1\nlocal = \"unix:{}\"\ntarget = \"i-01234567\"\nopen = \"on-demand\"\n",
+            local.display()
+        );
+        let config = crate::config::parse(Path::new("c"), &text).unwrap();
+        used();
+        (Supervisor::new(config, around.clone(), &BTreeMap::new()), around)
+    }
+
+    async fn listens(around: &Surroundings) {
+        let mut news = around.board.subscribe();
+        while around.board.tunnel("a").unwrap().state != TunnelState::Listening {
+            timeout(Duration::from_secs(20), news.events.recv()).await.expect("it listens").unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn until_a_daemon_serves_the_paths_that_it_was_handed_are_the_other_one_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supervisor, around) = heir(folder.path());
+        listens(&around).await;
+        // It comes to nothing: the other one goes on, and is to be found.
+        supervisor.stop(Duration::ZERO).await;
+        assert!(folder.path().join("wanted").exists() && folder.path().join("other").exists());
+    }
+
+    /// Two threads: one accepts while the other has not yet heard that the tunnel listens.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_connection_that_the_other_daemon_has_left_waiting_is_not_turned_away() {
+        for _ in 0..100 {
+            let folder = tempfile::tempdir().unwrap();
+            let mut waits = None;
+            let (supervisor, around) = heir_of_used(folder.path(), || {
+                waits = Some(std::os::unix::net::UnixStream::connect(folder.path().join("wanted")).unwrap());
+            });
+            let mut news = around.board.subscribe();
+            let is_woken = |status: TunnelStatus| {
+                !matches!(status.state, TunnelState::Listening | TunnelState::Down) && status.streams == 1
+            };
+            while !is_woken(around.board.tunnel("a").unwrap()) {
+                timeout(Duration::from_secs(20), news.events.recv()).await.expect("the connection wakes it").unwrap();
+            }
+            supervisor.stop(Duration::ZERO).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_serves_removes_paths_that_no_tunnel_wants_and_the_rest_at_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (supervisor, around) = heir(folder.path());
+        listens(&around).await;
+        supervisor.own_doors();
+        assert!(folder.path().join("wanted").exists() && !folder.path().join("other").exists());
+        supervisor.stop(Duration::ZERO).await;
+        assert!(!folder.path().join("wanted").exists());
+    }
 }

@@ -10,6 +10,7 @@ use crate::check::refused::Asked;
 use crate::check::{
     agent, clock, configuration, credentials, daemon, endpoint, folders, local, refused, session, target,
 };
+use crate::inventory::Inventory;
 use crate::rank::{self, Entry, Nature};
 use crate::way;
 use futures_util::future::join_all;
@@ -18,12 +19,14 @@ use std::time::SystemTime;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tunnels_api::{Check, Checkup, Finding, Verdict};
-use tunnels_daemon::aws::{AwsError, AwsScope};
+use tunnels_daemon::aws::{AwsError, AwsScope, Candidate};
 use tunnels_daemon::config::TunnelConfig;
 use tunnels_daemon::try_session;
 
 /// Sessions that are open at the same time: each is a process on its target, and AWS throttles StartSession.
 const SESSIONS: usize = 4;
+/// Targets that AWS is asked about at the same time, with a call or two each: it throttles these, too.
+const TARGETS: usize = 4;
 
 /// How far an examination has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,7 +80,14 @@ pub async fn examine(
         entries.push(Entry::new(skipped, &[]));
         return Checkup { findings: rank::ranked(entries, 0) };
     };
-    let room = Examination { case, accounts, progress, cancelled, seats: Semaphore::new(SESSIONS) };
+    let room = Examination {
+        case,
+        accounts,
+        progress,
+        cancelled,
+        seats: Semaphore::new(SESSIONS),
+        questions: Semaphore::new(TARGETS),
+    };
     let mut scopes: Vec<(&AwsScope, Vec<&TunnelConfig>)> = Vec::new();
     for tunnel in picked {
         match scopes.iter_mut().find(|(scope, _)| **scope == tunnel.scope) {
@@ -118,6 +128,7 @@ struct Examination<'a> {
     progress: &'a Progress,
     cancelled: &'a CancellationToken,
     seats: Semaphore,
+    questions: Semaphore,
 }
 
 /// What is known of a scope once the way there is free.
@@ -125,6 +136,7 @@ struct Known<'a> {
     account: &'a dyn Account,
     region: String,
     who: Option<Identity>,
+    inventory: Inventory<'a>,
     /// Why no data channel can be opened.
     no_channel: Option<Finding>,
 }
@@ -138,9 +150,10 @@ impl Known<'_> {
 impl Examination<'_> {
     async fn local(&self, picked: &[Arc<TunnelConfig>]) -> Vec<Entry> {
         let check = |tunnel: Arc<TunnelConfig>| async move {
+            let is_up = local::is_up(&tunnel.local, self.case.daemon.as_ref());
             let looked = {
                 let tunnel = Arc::clone(&tunnel);
-                tokio::task::spawn_blocking(move || local::ask(&tunnel.local)).await
+                tokio::task::spawn_blocking(move || local::ask(&tunnel.local, is_up)).await
             };
             // A panic in there would be a mistake of ours: then nothing is known.
             let finding = match looked {
@@ -204,7 +217,8 @@ impl Examination<'_> {
         let mut findings = found.iter().map(|entry| &entry.finding);
         let no_channel = findings.find(|finding| finding.verdict == Verdict::Fail).cloned();
         let who = seen.as_ref().and_then(|seen| seen.who().cloned());
-        let known = Known { account, region, who, no_channel };
+        let inventory = Inventory::of(&tunnels);
+        let known = Known { account, region, who, inventory, no_channel };
         let of_tunnels = join_all(tunnels.into_iter().map(|tunnel| self.tunnel(tunnel, &known))).await;
         found.extend(of_tunnels.into_iter().flatten());
         found
@@ -217,7 +231,8 @@ impl Examination<'_> {
 
     async fn tunnel(&self, tunnel: &TunnelConfig, known: &Known<'_>) -> Vec<Entry> {
         let name = std::slice::from_ref(&tunnel.name);
-        let looked = join_all(tunnel.targets.iter().map(|candidate| target::ask(known.account, candidate)));
+        let ask = async |candidate: &Candidate| target::ask(known.account, candidate).await;
+        let looked = known.inventory.look(tunnel, &self.questions, ask);
         let looked =
             self.progress.during(format!("target of {}", tunnel.name), self.cancelled.run_until_cancelled(looked));
         let Some(seen) = looked.await else { return Vec::new() };

@@ -3,6 +3,7 @@
 //! ```text
 //!   examine ──► check::{configuration, folders, daemon, local}      this machine
 //!      │   ├──► way, check::{region, endpoint, clock, credentials}  once for each scope: whose credentials, which region
+//!      │   ├──► inventory                                           once for each target of a scope
 //!      │   └──► check::{target, agent, session, remote}             once for each tunnel
 //!      └──► rank     causes before what follows from them
 //! ```
@@ -17,6 +18,7 @@ pub mod aws;
 mod case;
 mod check;
 mod examine;
+mod inventory;
 mod rank;
 mod span;
 mod way;

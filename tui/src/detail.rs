@@ -15,12 +15,17 @@ const LABEL: usize = 12;
 
 /// Renders it; times are shown in the zone of `now`. Ends with a newline.
 pub fn render(tunnel: &TunnelStatus, now: &Zoned, look: Look) -> String {
+    render_beside(None, tunnel, now, look)
+}
+
+/// The same where a key brings the tunnel up.
+pub(crate) fn render_beside(key: Option<&str>, tunnel: &TunnelStatus, now: &Zoned, look: Look) -> String {
     let mut page = Page { look, text: String::new() };
     page.text.push_str(&look.paint(style::of_name(tunnel), &text::clean(&tunnel.name)));
     page.text.push('\n');
-    state(&mut page, tunnel, now);
+    state(&mut page, tunnel, now, key);
     way(&mut page, tunnel, now);
-    traffic(&mut page, tunnel);
+    traffic(&mut page, tunnel, now);
     page.text
 }
 
@@ -52,7 +57,7 @@ impl Page {
 }
 
 /// What it is, why, and what can be done about it.
-fn state(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
+fn state(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned, key: Option<&str>) {
     let resuming = match tunnel.sessions_resuming {
         0 => String::new(),
         some if tunnel.state == TunnelState::Ready => format!(" · {some} of {} resuming", tunnel.sessions),
@@ -83,7 +88,8 @@ fn state(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
         page.line("next try", next.strip_prefix("retry ").unwrap_or("under way"));
     }
     if tunnel.cause.is_none() && tunnel.state == TunnelState::Down {
-        page.styled("next", &format!("`tunnels up {}` brings it up", tunnel.name), BOLD);
+        let key = key.map(|key| format!("{key} or ")).unwrap_or_default();
+        page.styled("next", &format!("{key}`tunnels up {}` brings it up", tunnel.name), BOLD);
     }
 }
 
@@ -124,7 +130,7 @@ fn way(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
     }
 }
 
-fn traffic(page: &mut Page, tunnel: &TunnelStatus) {
+fn traffic(page: &mut Page, tunnel: &TunnelStatus, now: &Zoned) {
     page.section();
     page.line("sessions", &tunnel.sessions.to_string());
     page.line("streams", &tunnel.streams.to_string());
@@ -134,6 +140,11 @@ fn traffic(page: &mut Page, tunnel: &TunnelStatus) {
     };
     page.line("in", &traffic(tunnel.bytes_in, tunnel.rate_in));
     page.line("out", &traffic(tunnel.bytes_out, tunnel.rate_out));
+    if let Some(until) = tunnel.small_payloads_until.filter(|at| *at > now.timestamp()) {
+        let until = until.to_zoned(now.time_zone().clone());
+        let text = "1024 bytes, since larger ones do not get through; tried again after";
+        page.line("payload", &format!("{text} {}", until.strftime(day_format(&until, now))));
+    }
     if tunnel.rtt_ms.is_some() {
         page.line("round trip", &units::round_trip(tunnel.rtt_ms));
     }

@@ -41,6 +41,7 @@ pub(crate) fn status(name: &str, state: TunnelState) -> TunnelStatus {
         retry_at: None,
         credentials_expire: None,
         credentials_renew: None,
+        small_payloads_until: None,
     }
 }
 

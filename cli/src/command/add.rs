@@ -8,8 +8,12 @@ use crate::{ask, output};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, ErrorCode};
-use tunnels_config_file::{NewTunnel, Original, Target, free_port, with_tunnels};
-use tunnels_daemon::config::{self, LocalAddr, Origin, Remote, Resolved};
+use tunnels_config_file::{Local, NewTunnel, Original, Target, free_port, with_tunnels};
+use tunnels_daemon::aws::Candidate;
+use tunnels_daemon::config::{self, ConfigError, ConfigErrors, LocalAddr, Origin, Remote, Resolved};
+
+/// A name that nobody has.
+const NOBODY: &str = "a-name-that-nobody-has";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,9 +25,9 @@ Examples:
 /// Add a tunnel to the configuration, or take a team's file in
 ///
 /// The configuration keeps its comments and its order, or is made if there is none. What is missing is asked for on a
-/// terminal. Without --local the tunnel gets a free port that stays its own: 15432 for 5432, or the next that is free. A
-/// name or an address that is taken is refused, and both places are shown. A running daemon brings the tunnel up by
-/// itself.
+/// terminal. Without --local the tunnel gets a free port that stays its own: 15432 for 5432, or the next that is free;
+/// with --local auto it gets an address of its own and keeps the remote's port. A name or an address that is taken is
+/// refused, and both places are shown. A running daemon brings the tunnel up by itself.
 ///
 /// With --include a file of tunnels is taken in, as a team has it in its repository. Such a file is never read by
 /// itself, because it decides where you connect to: what it names is shown first.
@@ -36,9 +40,9 @@ pub(crate) struct Add {
     /// Where it leads, as the target sees it; a port alone is one of the target's own
     #[arg(long, value_name = "HOST:PORT")]
     remote: Option<Remote>,
-    /// Where it listens: a port, IP:PORT, or unix:/path [default: a free port]
+    /// Where it listens: a port, IP:PORT, unix:/path, or auto [default: a free port]
     #[arg(long, value_name = "ADDR")]
-    local: Option<LocalAddr>,
+    local: Option<Local>,
     /// Who carries it: an instance id, or a tag; again for further candidates [default: that of [defaults]]
     #[arg(long = "target", value_name = "ID|KEY=VALUE")]
     targets: Vec<String>,
@@ -146,14 +150,14 @@ impl Add {
         } else {
             let port = free_port(remote.port, &book.addresses()).ok_or_else(|| failed(&"every local port is taken"))?;
             if missing.is_empty() {
-                LocalAddr::Loopback(port)
+                LocalAddr::Loopback(port).into()
             } else {
-                let read = |text: &str| text.parse::<LocalAddr>().map_err(|wrong| wrong.to_string());
+                let read = |text: &str| text.parse::<Local>().map_err(|wrong| wrong.to_string());
                 ask::value("Where it listens", Some(&port.to_string()), read)?
             }
         };
         let mut targets = self.targets;
-        if targets.is_empty() && !book.has_default_target() && ask::is_attended() {
+        if targets.is_empty() && book.default_targets().is_empty() && ask::is_attended() {
             let question = "Who carries it (an instance id such as i-0123456789abcdef0, or a tag such as Name=bastion)";
             targets.push(ask::value(question, None, |text| match text {
                 "" => Err("a tunnel needs a target".to_owned()),
@@ -217,15 +221,38 @@ impl Book {
         Some(format!("{} leads to {} on {}", place.unwrap_or_default(), tunnel.remote, tunnel.local))
     }
 
-    /// Whether a tunnel that names no target would have one.
-    pub(super) fn has_default_target(&self) -> bool {
-        let probe = NewTunnel::new(
-            "a-name-that-nobody-has",
-            Remote { host: None, port: 1 },
-            LocalAddr::Unix("/a-path-that-nobody-has".into()),
-        );
-        let text = with_tunnels(self.original.text(), &[probe]);
-        text.is_ok_and(|text| config::resolve_edit(&self.path, &self.path, text).is_ok())
+    /// The targets that a tunnel would have which names none.
+    pub(super) fn default_targets(&self) -> Vec<Candidate> {
+        let bare = NewTunnel::new("", Remote { host: None, port: 1 }, LocalAddr::Loopback(1));
+        let tunnels = self.with_probes(&[&bare]).map(|resolved| resolved.config.tunnels).unwrap_or_default();
+        let probe = tunnels.into_iter().find(|tunnel| tunnel.name.starts_with(NOBODY));
+        probe.map(|tunnel| tunnel.targets).unwrap_or_default()
+    }
+
+    /// Why each of these could not be added whatever its name and address were: what is wrong, and what to write.
+    pub(super) fn mistakes(&self, tunnels: &[&NewTunnel]) -> Vec<Option<(String, Option<String>)>> {
+        if self.with_probes(tunnels).is_ok() {
+            return vec![None; tunnels.len()];
+        }
+        let mistakes = |tunnel: &&NewTunnel| {
+            let errors = self.with_probes(&[*tunnel]).err()?;
+            let wrong: Vec<&str> = errors.iter().map(ConfigError::message).collect();
+            Some((wrong.join("; "), errors.iter().find_map(ConfigError::hint).map(str::to_owned)))
+        };
+        tunnels.iter().map(mistakes).collect()
+    }
+
+    /// What would be in force with these under names and addresses that nobody has.
+    fn with_probes(&self, tunnels: &[&NewTunnel]) -> Result<Resolved, ConfigErrors> {
+        let probe = |(at, tunnel): (usize, &&NewTunnel)| NewTunnel {
+            name: format!("{NOBODY}-{at}"),
+            local: LocalAddr::Unix(format!("/{NOBODY}-{at}").into()).into(),
+            ..(*tunnel).clone()
+        };
+        let probes: Vec<NewTunnel> = tunnels.iter().enumerate().map(probe).collect();
+        // What cannot be written at all is said when it is to be written.
+        let text = with_tunnels(self.original.text(), &probes).unwrap_or_else(|_| self.original.text().to_owned());
+        config::resolve_edit(&self.path, &self.path, text)
     }
 
     /// Adds tunnels, unless the outcome has mistakes; `dry_run` only looks at it.

@@ -61,7 +61,7 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, ApiError> {
 }
 
 /// What a newcomer needs to see instead of "no such file".
-const FIRST_STEPS: &str = "create it, for example with
+const FIRST_STEPS: &str = "`tunnels add` makes one; or create it yourself, for example with
 
     [tunnels.orders-db]
     remote = \"orders.cluster-abc.eu-west-1.rds.amazonaws.com:5432\"

@@ -118,35 +118,46 @@ impl Import {
     fn planned(&self, book: &Book, report: Report, name: &str) -> (Vec<NewTunnel>, Vec<String>) {
         let place = |line: usize| format!("\x1b[1m{name}:{line}\x1b[0m");
         let mut notes: Vec<(usize, String)> = Vec::new();
-        for refusal in report.refusals {
-            let mut text = format!("{}: not taken: {}", place(refusal.line), refusal.why);
-            if let Some(next) = refusal.next {
+        let refused = |line: usize, why: &str, next: Option<&str>| {
+            let mut text = format!("{}: not taken: {why}", place(line));
+            if let Some(next) = next {
                 let _ = write!(text, "\n  \x1b[1mnext\x1b[0m: {next}");
             }
-            notes.push((refusal.line, text));
-        }
-        let has_default = book.has_default_target();
+            (line, text)
+        };
+        notes.extend(report.refusals.iter().map(|one| refused(one.line, &one.why, one.next.as_deref())));
+        let default_targets = book.default_targets();
         let mut wanted = Vec::new();
         let mut lines = Vec::new();
+        let mut said = Vec::new();
         for forward in report.forwards {
             let line = forward.line;
-            if forward.target.is_none() && self.target.is_none() && !has_default {
-                let text = format!(
-                    "{}: not taken: `{}` names no target, and [defaults] has none\n  \x1b[1mnext\x1b[0m: name the \
-                     instance that carries it: --target i-0123456789abcdef0, or --target Name=bastion",
-                    place(line),
-                    forward.name
-                );
-                notes.push((line, text));
+            if forward.target.is_none() && self.target.is_none() && default_targets.is_empty() {
+                let why = format!("`{}` names no target, and [defaults] has none", forward.name);
+                let next = "name the instance that carries it: --target i-0123456789abcdef0, or --target Name=bastion";
+                notes.push(refused(line, &why, Some(next)));
                 continue;
             }
-            notes.extend(forward.notes.iter().map(|note| (line, format!("{}: {note}", place(line)))));
+            said.push(forward.notes.iter().map(|note| (line, format!("{}: {note}", place(line)))).collect::<Vec<_>>());
             lines.push(line);
             wanted.push(self.wanted(forward, name));
         }
+        // One that is wrong keeps no other from being added.
+        let tunnels: Vec<&NewTunnel> = wanted.iter().map(|wanted| &wanted.tunnel).collect();
+        let mistakes = book.mistakes(&tunnels);
+        let mut sound = Vec::new();
+        for (((wanted, line), said), mistake) in wanted.into_iter().zip(lines).zip(said).zip(mistakes) {
+            if let Some((why, next)) = mistake {
+                notes.push(refused(line, &format!("`{}`: {why}", wanted.tunnel.name), next.as_deref()));
+                continue;
+            }
+            notes.extend(said);
+            sound.push((wanted, line));
+        }
+        let (wanted, lines): (Vec<Wanted>, Vec<usize>) = sound.into_iter().unzip();
         let names: Vec<String> = wanted.iter().map(|wanted| wanted.tunnel.name.clone()).collect();
         let mut tunnels = Vec::new();
-        for ((planned, line), name) in plan(book.config(), wanted).into_iter().zip(lines).zip(names) {
+        for ((planned, line), name) in plan(book.config(), &default_targets, wanted).into_iter().zip(lines).zip(names) {
             match planned {
                 Planned::Add(tunnel, changes) => {
                     let changes = changes.iter().map(|change| format!("{}: `{}`: {change}", place(line), tunnel.name));
@@ -154,10 +165,10 @@ impl Import {
                     tunnels.push(*tunnel);
                 }
                 Planned::Known(known) => {
-                    notes.push((line, format!("{}: not taken: `{known}` leads there already", place(line))));
+                    notes.push(refused(line, &format!("`{known}` leads there already"), None));
                 }
                 Planned::NoPort => {
-                    notes.push((line, format!("{}: not taken: there is no free port for `{name}`", place(line))));
+                    notes.push(refused(line, &format!("there is no free port for `{name}`"), None));
                 }
             }
         }

@@ -75,7 +75,9 @@ impl Ls {
 /// What somebody does who finds nothing here.
 fn first_step(tunnels: &[TunnelStatus]) -> Option<&'static str> {
     if tunnels.is_empty() {
-        return Some("the configuration has no tunnels: `tunnels config path` says where to write the first");
+        return Some(
+            "the configuration has no tunnels: `tunnels add` adds the first, and `tunnels config path` says where",
+        );
     }
     let is_idle = |tunnel: &TunnelStatus| tunnel.state == TunnelState::Down && tunnel.wanted == TargetState::Down;
     tunnels.iter().all(is_idle).then_some("all are down: `tunnels up` brings them up")

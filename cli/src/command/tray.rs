@@ -50,7 +50,7 @@ impl Tray {
 
 #[cfg(not(all(feature = "tray", target_os = "linux")))]
 impl Tray {
-    #[expect(clippy::unused_self, clippy::needless_pass_by_value, reason = "as where there is a tray")]
+    #[expect(clippy::unused_self, reason = "as where there is a tray")]
     pub(crate) fn run(self, _config: Option<PathBuf>) -> Result<Exit, ApiError> {
         let text = if cfg!(target_os = "linux") {
             "this build of tunnels has no tray: it was built without the feature `tray`"

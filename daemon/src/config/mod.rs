@@ -41,4 +41,4 @@ pub use load::{find, load, parse, resolve, resolve_edit};
 pub use model::{BadAddress, Config, KeepAlive, LocalAddr, Probe, Remote, TunnelConfig};
 pub use resolved::{Origin, Resolved, Setting};
 pub use schema::schema;
-pub use value::{is_known_region, nearest_region};
+pub use value::{is_known_region, literal, nearest_region};

@@ -102,16 +102,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn expand(&mut self, value: &Value<'_>, text: &str) -> Option<String> {
+        const FORMS: &str = "accepted: `${NAME}`; the characters themselves are written `$${`";
         let (wrong, help) = match value::expand(text, self.env) {
             Ok(text) => return Some(text),
             Err(Unset::Variable(name)) => (
                 format!("the environment has no variable `{name}`"),
                 format!("set {name} in the shell that starts the daemon, or write the value itself"),
             ),
-            Err(Unset::NoName(name)) => {
-                (format!("{} is no name of a variable", quote(&name)), "accepted: `${NAME}`".to_owned())
-            }
-            Err(Unset::Open) => ("`${` is not closed".to_owned(), "accepted: `${NAME}`".to_owned()),
+            Err(Unset::NoName(name)) => (format!("{} is no name of a variable", quote(&name)), FORMS.to_owned()),
+            Err(Unset::Open) => ("`${` is not closed".to_owned(), FORMS.to_owned()),
         };
         self.error(value.span(), wrong, "", &help);
         None

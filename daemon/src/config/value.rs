@@ -13,6 +13,7 @@ pub use aws_name::{is_known_region, nearest_region};
 pub(super) use duration::{DURATION_FORMS, HOLD, PARK_AFTER, PATIENCE, PING, duration, limited, show};
 pub(super) use label::{group, tunnel_name};
 pub(super) use target::{TARGET_FORMS, tag, target};
+pub use variable::literal;
 pub(super) use variable::{Unset, expand};
 
 /// What is wrong with a value, and what would be accepted.

@@ -60,6 +60,7 @@ impl Daemon {
             doors: around.doors.clone(),
             version: handle.version().version,
         };
+        let successor = handle.successor();
         let serving_ends = CancellationToken::new();
         let watching = disturbance::watch(around.nudges.clone());
         let cleaning = leftovers::keep_ended(Arc::clone(&around.aws), state.clone());
@@ -83,6 +84,7 @@ impl Daemon {
         if let Some(predecessor) = &mut predecessor {
             // From here on the other one lets go: what is bound and locked is ours.
             predecessor.leave_to_us(state.clone()).await;
+            supervisor.own_doors();
             post.own(predecessor.stays);
             state.own(post.socket());
             tracing::info!(
@@ -151,14 +153,15 @@ impl Daemon {
                     let _ = reply.send(());
                 }
                 // Commands that still come are refused, those that wait are answered with "stopping".
-                drop(commands);
+                drop((commands, asked));
+                let longest = drain.saturating_add(BEYOND_DRAIN);
                 let before = async {
                     if let Some(predecessor) = predecessor {
                         predecessor.hasten().by(drain).await;
-                        predecessor.ended(drain.saturating_add(BEYOND_DRAIN)).await;
+                        predecessor.ended(longest).await;
                     }
                 };
-                join(supervisor.stop(drain), before).await;
+                manager.until_stopped(longest, join(supervisor.stop(drain), before)).await;
                 cleaner.abort();
                 writer.abort();
                 state.write();
@@ -169,7 +172,10 @@ impl Daemon {
                 tracing::info!("another daemon serves; connections that are open here may go on for {limit:?}");
                 // Sessions that nobody uses are the other one's by now.
                 cleaner.abort();
-                drop(commands);
+                // So are commands: those that have waited, and those that were accepted here and still come.
+                successor.serves();
+                drop((commands, asked));
+                // First: whoever still asks here is not to be shown tunnels that go down.
                 let served = serve_no_more().await;
                 // Socket and lock would seem to be in use when the other one has ended.
                 drop((post, belongings));

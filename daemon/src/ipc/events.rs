@@ -13,7 +13,7 @@ use tunnels_api::DaemonEvent;
 
 /// Subscribes the caller until it hangs up or the daemon ends.
 pub(super) async fn events(State(served): State<Served>) -> Sse<impl Stream<Item = Result<Event, serde_json::Error>>> {
-    let reader = Reader { events: None, served };
+    let reader = Reader { events: None, is_over: false, served };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((to_sse(&event), reader))
@@ -24,11 +24,16 @@ pub(super) async fn events(State(served): State<Served>) -> Sse<impl Stream<Item
 struct Reader {
     /// None before the first snapshot.
     events: Option<broadcast::Receiver<DaemonEvent>>,
+    /// It has been told that the daemon ends: what becomes of its tunnels then is not what users are to see.
+    is_over: bool,
     served: Served,
 }
 
 impl Reader {
     async fn next(&mut self) -> Option<DaemonEvent> {
+        if self.is_over {
+            return None;
+        }
         let Some(events) = &mut self.events else {
             return Some(self.subscribe());
         };
@@ -39,7 +44,12 @@ impl Reader {
             () = self.served.shutdown.cancelled() => return None,
         };
         match received {
-            Ok(event) => Some(event),
+            Ok(event) => {
+                self.is_over = matches!(event, DaemonEvent::Stopping);
+                Some(event)
+            }
+            // A daemon that ends, or has handed over, has nothing to show any more.
+            Err(RecvError::Lagged(_)) if self.served.shutdown.is_cancelled() => None,
             Err(RecvError::Lagged(_)) => Some(self.subscribe()),
             Err(RecvError::Closed) => None,
         }

@@ -70,7 +70,7 @@ impl IntoResponse for Failure {
             ErrorCode::Usage => StatusCode::BAD_REQUEST,
             ErrorCode::NoSuchTunnel | ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::ConfigInvalid => StatusCode::UNPROCESSABLE_ENTITY,
-            ErrorCode::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::Stopping | ErrorCode::HandedOver => StatusCode::SERVICE_UNAVAILABLE,
             ErrorCode::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::CONFLICT,
         };

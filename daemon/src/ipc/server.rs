@@ -5,6 +5,7 @@
 //! What is served is in `routes.rs`.
 
 use super::routes;
+use super::visitor::{Silent, Visitor};
 use crate::accept::AcceptTrouble;
 use crate::claim::{ClaimError, Lock, LockError, own_uid, private_folder};
 use crate::clock;
@@ -19,14 +20,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
+use tokio::net::{UnixListener, unix::SocketAddr};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// How long an answer that is under way at the end may take. Answers come from memory; only a client
-/// that does not read makes one slow.
+/// How long an answer that is under way at the end may take, with the request where that is yet to come. Answers come from memory;
+/// only a client that does not read makes one slow.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// How long whoever was accepted before the end may take to begin. It is sent at once, unless a busy machine has other things to do first.
+const FIRST_WORDS: Duration = Duration::from_millis(500);
 
 /// Between two lines about others who try to connect; the folder's mode keeps most from trying.
 const STRANGERS: Duration = Duration::from_mins(1);
@@ -125,13 +129,15 @@ impl Instance {
         Post(Arc::clone(&self.0))
     }
 
-    /// Serves until `shutdown`, then lets answers under way finish and removes the socket. Event
+    /// Serves until `shutdown`, then removes the socket, hears out who was accepted and lets answers under way finish. Event
     /// streams end with `shutdown`, which tells their readers that the daemon has ended.
     ///
     /// # Errors
     /// What the system says when it cannot tell who connects.
     pub(crate) async fn serve(self, daemon: DaemonHandle, shutdown: CancellationToken) -> io::Result<()> {
+        let silent = Silent::default();
         let listener = OwnPeers {
+            silent: silent.clone(),
             is_open: self.0.is_open.subscribe(),
             door: Arc::clone(&self.0),
             ours: own_uid()?,
@@ -146,6 +152,12 @@ impl Instance {
             // Before the listener closes: whoever finds nobody there finds no socket either.
             if let Some(door) = door.upgrade() {
                 door.remove();
+                door.is_open.send_replace(false);
+            }
+            tokio::select! {
+                // Cancel-safe, both.
+                () = silent.none() => {}
+                () = tokio::time::sleep(FIRST_WORDS) => {}
             }
         };
         let serving = axum::serve(listener, router).with_graceful_shutdown(last).into_future();
@@ -223,6 +235,7 @@ fn remove(socket: &Path) {
 /// Accepts connections of our own user only.
 struct OwnPeers {
     door: Arc<Door>,
+    silent: Silent,
     is_open: watch::Receiver<bool>,
     ours: u32,
     trouble: AcceptTrouble,
@@ -230,10 +243,10 @@ struct OwnPeers {
 }
 
 impl Listener for OwnPeers {
-    type Io = UnixStream;
+    type Io = Visitor;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    async fn accept(&mut self) -> (Visitor, SocketAddr) {
         loop {
             // An error would be a door that is gone, which we hold.
             let _ = self.is_open.wait_for(|is_open| *is_open).await;
@@ -252,7 +265,7 @@ impl Listener for OwnPeers {
             };
             self.trouble.over();
             let who = match stream.peer_cred() {
-                Ok(peer) if peer.uid() == self.ours => return (stream, address),
+                Ok(peer) if peer.uid() == self.ours => return (self.silent.enter(stream), address),
                 Ok(peer) => format!("user {}", peer.uid()),
                 Err(error) => format!("a user who cannot be told ({error})"),
             };

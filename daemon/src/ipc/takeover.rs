@@ -1,6 +1,7 @@
 //! `POST /v1/takeover`: hands the connection itself to the control task, which gives everything to the daemon on its other end.
 
 use super::routes::{Failure, Served};
+use super::visitor::Visitor;
 use crate::handle::DaemonHandle;
 use crate::takeover::{Asked, PROTOCOL};
 use axum::extract::{Query, Request, State};
@@ -10,7 +11,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade;
 use serde::Deserialize;
-use tokio::net::UnixStream;
 use tunnels_api::{ApiError, ErrorCode, TAKEOVER};
 
 #[derive(Debug, Deserialize)]
@@ -48,7 +48,9 @@ pub(super) async fn takeover(
 async fn pass_on(daemon: &DaemonHandle, upgrade: OnUpgrade) -> Result<(), ApiError> {
     let failed = |text: String| ApiError::new(ErrorCode::Failed, text);
     let upgraded = upgrade.await.map_err(|error| failed(error.to_string()))?;
-    let connection = upgrade::downcast::<TokioIo<UnixStream>>(upgraded);
+    let connection = upgrade::downcast::<TokioIo<Visitor>>(upgraded);
     let connection = connection.map_err(|_| failed("the connection is of another kind".to_owned()))?;
-    daemon.hand_over(Asked { stream: connection.io.into_inner(), read: connection.read_buf.to_vec() }).await
+    daemon
+        .hand_over(Asked { stream: connection.io.into_inner().into_stream(), read: connection.read_buf.to_vec() })
+        .await
 }

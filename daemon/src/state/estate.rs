@@ -74,8 +74,7 @@ impl StateFile {
     pub(crate) fn hold(&self) {
         self.write();
         let mut memory = self.lock();
-        let Content { sessions, starts, .. } = memory.all().into_owned();
-        memory.sink = Sink::Held(Used { sessions, starts });
+        memory.sink = Sink::Held(memory.known());
     }
 
     /// The other daemon has not come to anything: writes again. What that one has noted is nobody's.
@@ -105,18 +104,20 @@ impl StateFile {
         self.0.unanswered.notify_one();
     }
 
-    /// Another daemon has the file, and what nobody uses, from here on. It is to be told what is still used, whenever that changes.
-    pub(crate) fn hand_over(&self) -> watch::Receiver<Used> {
+    /// Another daemon has the file, and what it was offered that nobody uses, from here on. It is to be told of all the rest,
+    /// whenever that changes: also of what nobody uses by then, since this daemon does not end that any more.
+    pub(crate) fn hand_over(&self, offered: &Used) -> watch::Receiver<Used> {
         // It must not seem to be in use when that one has ended and this one still has connections.
         *self.folder_lock() = None;
         self.change(|memory| {
-            for id in std::mem::take(&mut memory.leftovers) {
-                memory.content.sessions.remove(&id);
+            for id in offered.sessions.keys() {
+                memory.content.sessions.remove(id);
+                memory.leftovers.remove(id);
             }
-            for reason in std::mem::take(&mut memory.unseen) {
-                memory.content.starts.remove(&reason);
+            for reason in offered.starts.keys() {
+                memory.forget_start(reason);
             }
-            let (heir, changes) = watch::channel(memory.used());
+            let (heir, changes) = watch::channel(memory.known());
             memory.sink = Sink::Heir(heir);
             changes
         })
@@ -142,11 +143,17 @@ impl StateFile {
 
 impl Memory {
     /// What somebody uses: this daemon, or the one before it.
-    pub(super) fn used(&self) -> Used {
+    fn used(&self) -> Used {
         let mut used = self.pick(|is_left| !is_left);
         used.sessions.extend(self.predecessor.sessions.clone());
         used.starts.extend(self.predecessor.starts.clone());
         used
+    }
+
+    /// Everything that may exist, whether somebody uses it or not.
+    pub(super) fn known(&self) -> Used {
+        let Content { sessions, starts, .. } = self.all().into_owned();
+        Used { sessions, starts }
     }
 
     /// Of this daemon's own.
@@ -211,7 +218,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = two(folder.path());
         assert_eq!((new.wanted("a"), ids(&new)), (Some(TargetState::Up), vec!["left".to_owned()]));
-        let mut changes = old.hand_over();
+        let mut changes = old.hand_over(&old.estate().left);
         assert!(ids(&old).is_empty(), "it is the new one's");
         // The old one opens another, and ends the first.
         old.starting("why".into(), start()).await.opened("late", record());
@@ -236,10 +243,66 @@ mod tests {
         let estate = new.estate();
         assert_eq!(estate.used.sessions.keys().collect::<Vec<_>>(), ["new", "used"]);
         assert_eq!(estate.left.sessions.keys().collect::<Vec<_>>(), ["left"]);
-        let mut changes = new.hand_over();
+        let mut changes = new.hand_over(&estate.left);
         new.predecessor_uses(Used::default());
         new.write();
         assert_eq!(changes.borrow_and_update().sessions.keys().collect::<Vec<_>>(), ["new"]);
+    }
+
+    /// What the old daemon tells at its end, and then nothing more.
+    fn ends(old: &StateFile, changes: &mut watch::Receiver<Used>, new: &StateFile) {
+        old.write();
+        new.predecessor_uses(changes.borrow_and_update().clone());
+        new.predecessor_ended();
+    }
+
+    #[tokio::test]
+    async fn what_the_old_daemon_could_not_end_is_left_over_when_it_has_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = two(folder.path());
+        let mut changes = old.hand_over(&old.estate().left);
+        // AWS did not hear that the one is over, nor did it say whether there is the other.
+        drop(old.leaving("used"));
+        drop(old.starting("why".into(), start()).await);
+        ends(&old, &mut changes, &new);
+        assert_eq!(ids(&new), ["left", "used"]);
+        assert_eq!(new.unseen_starts().len(), 1);
+        new.write();
+        assert!(on_disk(folder.path()).contains("used") && on_disk(folder.path()).contains("why"));
+    }
+
+    #[tokio::test]
+    async fn what_is_left_over_once_it_was_offered_as_used_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = two(folder.path());
+        let starting = old.starting("why".into(), start()).await;
+        let offered = old.estate();
+        drop(old.leaving("used"));
+        drop(starting);
+        let mut changes = old.hand_over(&offered.left);
+        assert_eq!(
+            changes.borrow().sessions.keys().collect::<Vec<_>>(),
+            ["used"],
+            "not what was the new one's already"
+        );
+        ends(&old, &mut changes, &new);
+        assert_eq!(ids(&new), ["left", "used"]);
+        assert_eq!(new.unseen_starts().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_the_first_of_three_leaves_reaches_the_third() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = two(folder.path());
+        let mut of_first = first.hand_over(&first.estate().left);
+        let estate = second.estate();
+        let left = estate.left.clone();
+        let third = StateFile::inherit(folder.path(), Lock::inherit(second.lock_file().unwrap()), estate).unwrap();
+        let mut of_second = second.hand_over(&left);
+        // It ends without having ended its session, and then so does the second.
+        ends(&first, &mut of_first, &second);
+        ends(&second, &mut of_second, &third);
+        assert_eq!(ids(&third), ["left", "used"]);
     }
 
     #[tokio::test]

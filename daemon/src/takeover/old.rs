@@ -5,7 +5,7 @@ use super::heir::Heir;
 use super::{Asked, FromNew, FromOld, Offer, PATIENCE};
 use crate::doors::Doors;
 use crate::ipc::Post;
-use crate::state::StateFile;
+use crate::state::{StateFile, Used};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd as _;
@@ -39,18 +39,18 @@ pub(crate) async fn hand_over(
     let offered = shutdown.run_until_cancelled(offer(&sender, &mut receiver, belongings, reasons)).await;
     let offered = offered.unwrap_or_else(|| Err(io::Error::other("this daemon is to end")));
     let served = match offered {
-        Ok(drain) => {
+        Ok(agreed) => {
             state.hold();
             // No limit: whoever has "yours" is the daemon, or its end is seen here.
-            sender.send(&FromOld::Yours, &[]).await.and(expect(&mut receiver, FromNew::Serving).await).map(|()| drain)
+            sender.send(&FromOld::Yours, &[]).await.and(expect(&mut receiver, FromNew::Serving).await).map(|()| agreed)
         }
         Err(error) => Err(error),
     };
     match served {
-        Ok(drain) => {
+        Ok((left, drain)) => {
             doors.hand_over();
             post.leave();
-            Ok(Heir::new(sender, receiver, state.hand_over(), drain))
+            Ok(Heir::new(sender, receiver, state.hand_over(&left), drain))
         }
         Err(error) => {
             state.take_back();
@@ -60,23 +60,25 @@ pub(crate) async fn hand_over(
     }
 }
 
-/// Returns how long the connections may go on, when the other one has taken everything in.
+/// Returns what was offered that nobody uses, and how long the connections may go on, when the other one has taken everything in.
 async fn offer(
     sender: &Sender,
     receiver: &mut Receiver,
     Belongings { post, state, doors, version }: &Belongings,
     reasons: BTreeMap<String, String>,
-) -> io::Result<Duration> {
+) -> io::Result<(Used, Duration)> {
     in_time(expect(receiver, FromNew::Begin)).await?;
     post.close();
     let sockets = doors.files()?;
     let ([socket, lock], state_lock) = (post.files()?, state.lock_file()?);
+    let estate = state.estate();
+    let left = estate.left.clone();
     let offer = Offer {
         pid: std::process::id(),
         version: version.clone(),
         state_dir: state.folder().to_owned(),
         stays: post.stays(),
-        estate: state.estate(),
+        estate,
         reasons,
         sockets: sockets.len(),
     };
@@ -87,7 +89,7 @@ async fn offer(
             sender.send(&FromOld::Socket, &[socket.as_fd()]).await?;
         }
         match receiver.next().await? {
-            Some(FromNew::Take { drain_ms }) => Ok(Duration::from_millis(drain_ms)),
+            Some(FromNew::Take { drain_ms }) => Ok((left, Duration::from_millis(drain_ms))),
             other => Err(unexpected(other.as_ref())),
         }
     })

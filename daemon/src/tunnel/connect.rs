@@ -258,6 +258,11 @@ impl Connector {
         Ok(())
     }
 
+    /// Until when new sessions send small payloads, because larger ones do not get through.
+    pub(super) fn small_payloads_until(&self) -> Option<Instant> {
+        self.payload.small_until()
+    }
+
     /// How long the session may live, if AWS tells; asked once, and again if the question itself failed.
     pub(super) async fn limit(&self, live: &Live) -> Option<Duration> {
         if self.knows_limit.load(Relaxed) {

@@ -68,6 +68,10 @@ pub(crate) struct Lifecycle {
     suspect: bool,
     /// When to see whether its websocket is still alive.
     check_at: Option<Instant>,
+    /// When this machine last woke.
+    woke_at: Option<Instant>,
+    /// When the channel was lost, while nothing else is known than that.
+    lost_at: Option<Instant>,
     /// Sessions in a row that were given up because it had not.
     in_vain: u32,
     probing: bool,
@@ -93,6 +97,8 @@ impl Lifecycle {
             replace_at: None,
             suspect: false,
             check_at: None,
+            woke_at: None,
+            lost_at: None,
             in_vain: 0,
             probing: false,
         }
@@ -277,6 +283,9 @@ impl Lifecycle {
 
     /// Something has changed that many tunnels wait for. Each tries within its own moment.
     pub(crate) fn handle_nudge(&mut self, nudge: &Nudge, now: Instant) {
+        if *nudge == Nudge::Woke {
+            self.woke(now);
+        }
         let other_path = matches!(nudge, Nudge::Network | Nudge::Woke);
         if other_path && matches!(self.phase, Phase::Probing | Phase::Ready | Phase::Degraded) {
             self.check_at = Some(now + self.backoff.within(CHECK_SPREAD));

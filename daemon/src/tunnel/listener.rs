@@ -14,13 +14,18 @@ use crate::sockets::{self, Holder};
 use std::future::Future;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{io, mem};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 use tunnels_api::{Cause, CauseKind};
+
+/// While the daemon before this one may still have an address.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A bound local address. Dropping it gives the address up and ends the connections.
 #[derive(Debug)]
@@ -35,12 +40,20 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Binds, unless the daemon before this one has left the socket; the error says who holds the address, where that can be
-    /// told.
+    /// Binds, unless the daemon before this one has left the socket, and once that one has let go of it; the error says who holds
+    /// the address, where that can be told.
     pub(super) async fn bind(local: &LocalAddr, shared: &Shared, turn: Turn, doors: Doors) -> Result<Self, Cause> {
-        let (sockets, socket_file) = match sockets(local, &doors).await {
-            Ok(bound) => bound,
-            Err((addr, error)) => return Err(taken(&addr, &error).await),
+        let (sockets, socket_file) = loop {
+            match sockets(local, &doors).await {
+                Ok(bound) => break bound,
+                // Not of a path: to see whether that is taken somebody has to connect.
+                Err((LocalAddr::Ip(_) | LocalAddr::Loopback(_), error))
+                    if error.kind() == io::ErrorKind::AddrInUse && doors.others_may_hold() =>
+                {
+                    sleep(LOOK_AGAIN).await;
+                }
+                Err((addr, error)) => return Err(taken(&addr, &error).await),
+            }
         };
         let sockets: Vec<Arc<Socket>> = sockets.into_iter().map(Arc::new).collect();
         doors.opened(&sockets);
@@ -71,10 +84,10 @@ impl Listener {
         }
     }
 
-    /// Removes the path of a Unix socket, or leaves it to the daemon that has the socket by now.
+    /// Removes the path of a Unix socket, or leaves it to the other daemon that has the socket.
     fn give_path_up(&mut self) {
         match self.socket_file.take() {
-            Some(file) if self.doors.handed_over() => file.leave(),
+            Some(file) if self.doors.paths_are_others() => file.leave(),
             gone => drop(gone),
         }
     }

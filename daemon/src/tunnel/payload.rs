@@ -3,10 +3,11 @@
 //! Each session tries for itself whether the size that the configuration asks for gets through (docs/protocol.md §10.2). Where
 //! it did not, every further try would cost a session time, or its first websocket: so the tunnel remembers for an hour.
 
+use crate::clock;
 use ssm_proto::PayloadTrial;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tunnels_api::{Cause, CauseKind};
 
 /// What is in the way is a service or a proxy: either may change, but not soon.
 const REMEMBERED: Duration = Duration::from_hours(1);
@@ -19,18 +20,36 @@ pub(super) struct PayloadMemory {
 impl PayloadMemory {
     /// What a new session is to try, in bytes, if the configuration asks for `configured`.
     pub(super) fn to_try(&self, configured: usize) -> Option<usize> {
-        let small_until = *self.small_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_worth_it = small_until.is_none_or(|at| at <= Instant::now());
-        Some(configured).filter(|size| is_worth_it && *size > ssm_proto::Config::default().max_payload)
+        let is_larger = configured > ssm_proto::Config::default().max_payload;
+        (is_larger && self.small_until().is_none()).then_some(configured)
     }
 
     /// Takes what became of a try, whether the session came to be or not.
     pub(super) fn note(&self, trial: PayloadTrial, configured: usize) {
         if matches!(trial, PayloadTrial::Sent { .. } | PayloadTrial::Refused) {
-            tracing::warn!("payloads of {configured} bytes do not get through: small ones are used for an hour");
-            *self.small_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REMEMBERED);
+            tracing::warn!("{}", text(configured));
+            *self.lock() = Some(clock::now() + REMEMBERED);
         }
     }
+
+    /// Until when the larger size is not tried; `None` if it is.
+    pub(super) fn small_until(&self) -> Option<Instant> {
+        self.lock().filter(|at| *at > clock::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.small_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why messages of `configured` bytes are not used.
+pub(super) fn cause(configured: usize) -> Cause {
+    Cause::new(CauseKind::Payload, text(configured))
+        .with_next("`payload = 1024` in the configuration spares new sessions the try")
+}
+
+fn text(configured: usize) -> String {
+    format!("payloads of {configured} bytes do not get through: small ones are used for an hour")
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) struct Publisher {
     shown: TunnelStatus,
     /// When the next try that is shown is due.
     retry_at: Option<Instant>,
+    /// Until when payloads are small, against the configuration; the date is for people.
+    small_payloads: Option<(Instant, Timestamp)>,
     log: StateLog,
 }
 
@@ -31,12 +33,21 @@ impl Publisher {
         let configured = configured(config);
         let shown = TunnelStatus { wanted, ..configured.clone() };
         let slot = board.add(shown.clone(), Arc::clone(&gauges));
-        Self { board, slot, gauges, configured, shown, retry_at: None, log: StateLog::new() }
+        Self { board, slot, gauges, configured, shown, retry_at: None, small_payloads: None, log: StateLog::new() }
     }
 
     /// The configuration has changed, which shows from the next [`Self::show`] on.
     pub(super) fn reconfigure(&mut self, config: &TunnelConfig) {
         self.configured = configured(config);
+    }
+
+    /// Takes until when payloads are small, which shows from the next [`Self::show`] on. Whether that is news.
+    pub(super) fn small_payloads_until(&mut self, until: Option<Instant>) -> bool {
+        if until == self.small_payloads.map(|(at, _)| at) {
+            return false;
+        }
+        self.small_payloads = until.map(|at| (at, clock::timestamp_of(at, clock::now())));
+        true
     }
 
     /// Shows where the tunnel stands; `carrier` is the target and region of its session.
@@ -57,6 +68,7 @@ impl Publisher {
             sessions_resuming: sessions_resuming + kept.1,
             since: self.shown.since,
             retry_at: self.shown.retry_at,
+            small_payloads_until: self.small_payloads.map(|(_, date)| date),
             ..self.configured.clone()
         };
         if let Some((target, region)) = carrier {
@@ -135,5 +147,6 @@ fn configured(config: &TunnelConfig) -> TunnelStatus {
         retry_at: None,
         credentials_expire: None,
         credentials_renew: None,
+        small_payloads_until: None,
     }
 }

@@ -8,7 +8,14 @@ use super::pool::Load;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+
+/// Bulk connections that share an agent move one after the other: the official one reads up to 32 KiB of one before it looks at
+/// the next, which it then sends for 45 ms (docs/protocol.md §10.1). A second sees a turn of twenty of them.
+const LATELY: Duration = Duration::from_secs(1);
+/// Who moves a second time within this did not do so by chance, with however many others it takes turns.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// All seats of a session.
 #[derive(Debug, Default)]
@@ -32,9 +39,34 @@ struct Room {
 #[derive(Debug)]
 struct Taken {
     flow: Arc<Flow>,
-    /// Bytes at the last measurement, and whether there were new ones.
+    /// Bytes at the last measurement.
     seen: u64,
-    moved: bool,
+    /// The last measurement that found new ones.
+    moved_at: Option<Instant>,
+    /// It was not the first of late.
+    moved_again: bool,
+}
+
+impl Taken {
+    /// Bytes since the last measurement.
+    fn measure(&mut self, now: Instant) -> u64 {
+        let carried = self.flow.carried.load(Relaxed);
+        let bytes = carried - std::mem::replace(&mut self.seen, carried);
+        if bytes > 0 {
+            self.moved_again = self.moved_within(AGAIN, now);
+            self.moved_at = Some(now);
+        }
+        bytes
+    }
+
+    /// It carries something all the while.
+    fn is_active(&self, now: Instant) -> bool {
+        self.moved_again && self.moved_within(LATELY, now)
+    }
+
+    fn moved_within(&self, time: Duration, now: Instant) -> bool {
+        self.moved_at.is_some_and(|at| now.saturating_duration_since(at) <= time)
+    }
 }
 
 /// What one connection carries.
@@ -83,7 +115,7 @@ impl Stir {
 pub(super) struct Moved {
     /// Bytes of all connections that are open, both ways.
     pub(super) bytes: u64,
-    /// Connections that carried something now and at the measurement before.
+    /// Connections that carry something all the while: of late, and not for the first time.
     pub(super) active: usize,
 }
 
@@ -136,7 +168,7 @@ impl Seats {
         let flow = Arc::new(Flow { carried: AtomicU64::new(0), stir: Arc::clone(stir) });
         let number = room.entered;
         room.entered += 1;
-        room.taken.insert(number, Taken { flow: Arc::clone(&flow), seen: 0, moved: false });
+        room.taken.insert(number, Taken { flow: Arc::clone(&flow), seen: 0, moved_at: None, moved_again: false });
         Some(Seat { of: Arc::clone(self), number, flow })
     }
 
@@ -152,14 +184,11 @@ impl Seats {
     }
 
     /// What has moved since the last time.
-    pub(super) fn measure(&self) -> Moved {
+    pub(super) fn measure(&self, now: Instant) -> Moved {
         let mut moved = Moved::default();
         for taken in self.room().taken.values_mut() {
-            let carried = taken.flow.carried.load(Relaxed);
-            let bytes = carried - std::mem::replace(&mut taken.seen, carried);
-            let moved_before = std::mem::replace(&mut taken.moved, bytes > 0);
-            moved.bytes += bytes;
-            moved.active += usize::from(taken.moved && moved_before);
+            moved.bytes += taken.measure(now);
+            moved.active += usize::from(taken.is_active(now));
         }
         moved
     }
@@ -248,17 +277,37 @@ mod tests {
         let [busy, idle] = [0, 1].map(|seen| seats.enter(seen, &stir).unwrap());
         assert_eq!(seats.occupancy().fresh, 2);
         busy.flow().count(10);
-        assert_eq!(seats.measure(), Moved { bytes: 10, active: 0 }, "once may be chance");
+        let now = Instant::now();
+        assert_eq!(seats.measure(now), Moved { bytes: 10, active: 0 }, "once may be chance");
         seats.set_load(Load::default());
         assert_eq!(seats.occupancy().fresh, 0);
         busy.flow().count(5);
-        assert_eq!(seats.measure(), Moved { bytes: 5, active: 1 });
-        assert_eq!(seats.measure(), Moved::default());
+        assert_eq!(seats.measure(now), Moved { bytes: 5, active: 1 });
+        assert_eq!(seats.measure(now + LATELY), Moved { bytes: 0, active: 1 }, "others' turn");
+        assert_eq!(seats.measure(now + LATELY * 2), Moved::default());
         seats.set_load(Load { active: 1, ..Load::default() });
         drop(idle);
         assert_eq!((seats.occupancy().streams, seats.occupancy().load.active), (1, 1));
         drop(busy);
         assert_eq!(seats.occupancy(), Occupancy::default(), "an empty session has no load");
+    }
+
+    #[test]
+    fn who_takes_turns_with_many_others_is_active_and_who_asks_now_and_then_is_not() {
+        let (seats, stir) = (Arc::new(Seats::default()), Arc::default());
+        let bulk: Vec<Seat> = (0..16).map(|seen| seats.enter(seen, &stir).unwrap()).collect();
+        let question = seats.enter(16, &stir).unwrap();
+        let start = Instant::now();
+        let mut turns = bulk.iter().cycle();
+        for interval in 0..100u32 {
+            // What the official agent sends of one is 45 ms long, so it gets to five or six in an interval.
+            turns.by_ref().take(5).for_each(|seat| seat.flow().count(32 * 1024));
+            if interval % 48 == 0 {
+                question.flow().count(100);
+            }
+            let moved = seats.measure(start + Duration::from_millis(250) * interval);
+            assert!(interval < 8 || moved.active == 16, "{moved:?} after {interval} intervals");
+        }
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use super::keeper::{Kept, KeptNews};
 use super::lifecycle::{Lifecycle, Policy};
 use super::listener::Listener;
 use super::nudge::Nudged;
+use super::payload;
 use super::pool::{Gauge, Pool};
 use super::publisher::Publisher;
 use super::{Surroundings, TunnelCommand};
@@ -136,7 +137,8 @@ impl TunnelTask {
         Self {
             connector: Connector::new(Arc::clone(&config), &around, Arc::clone(gauges.sessions())),
             lifecycle: Lifecycle::new(Policy::of(&config), fastrand::u64(..), clock::now()),
-            wanted: TargetState::Down,
+            // The command that says so is on its way.
+            wanted: remembered,
             shared,
             publisher: Publisher::new(&config, around.board.clone(), Arc::clone(&gauges), remembered),
             config,
@@ -258,6 +260,7 @@ impl TunnelTask {
             }
         }
         self.open_gate();
+        self.note_payloads();
         let carrier = self.live.as_ref().map(|live| (live.target.as_str(), live.region.as_str()));
         self.publisher.show(&self.lifecycle, self.wanted, carrier, self.kept.count());
         self.edits.in_force.send_if_modified(|now| {
@@ -265,6 +268,14 @@ impl TunnelTask {
             *now = Arc::clone(&self.config);
             is_news
         });
+    }
+
+    /// Nothing is wrong with a tunnel whose payloads are smaller than configured: its history tells it once.
+    fn note_payloads(&mut self) {
+        let until = self.connector.small_payloads_until();
+        if self.publisher.small_payloads_until(until) && until.is_some() {
+            self.publisher.note(payload::cause(self.config.payload));
+        }
     }
 
     /// What causes name.

@@ -14,6 +14,7 @@ struct World {
     handle: TunnelHandle,
     aws: FakeAws,
     board: StatusBoard,
+    doors: Doors,
     port: u16,
     _folder: tempfile::TempDir,
 }
@@ -29,6 +30,7 @@ impl World {
         let config = crate::config::parse(Path::new("c"), &text).unwrap().tunnels.remove(0);
         let folder = tempfile::tempdir().unwrap();
         let (aws, board) = (FakeAws::default(), StatusBoard::new(Timestamp::UNIX_EPOCH));
+        let doors = Doors::default();
         let state = StateFile::open(folder.path(), Path::new("/s")).unwrap();
         state.want("a", wanted);
         let around = Surroundings {
@@ -36,13 +38,13 @@ impl World {
             board: board.clone(),
             state,
             turns: Turns::default(),
-            doors: Doors::default(),
+            doors: doors.clone(),
             nudges: Nudges::new(),
             allowances: Allowances::default(),
             drain: Duration::from_secs(5),
             hurry: CancellationToken::new(),
         };
-        Self { handle: TunnelHandle::spawn(config, around), aws, board, port, _folder: folder }
+        Self { handle: TunnelHandle::spawn(config, around), aws, board, doors, port, _folder: folder }
     }
 
     async fn wait(&self, is: impl Fn(&TunnelStatus) -> bool) -> TunnelStatus {
@@ -64,9 +66,12 @@ impl World {
 async fn a_tunnel_is_on_the_board_at_once_with_what_was_remembered_of_it() {
     for wanted in [TargetState::Up, TargetState::Down] {
         let world = World::remembering("", wanted).await;
-        // Its task has not run yet.
-        let shown = world.board.tunnel("a").unwrap();
-        assert_eq!((shown.state, shown.wanted), (TunnelState::Down, wanted));
+        // Before its task has run, and while its command is on the way.
+        for _ in 0..10 {
+            let shown = world.board.tunnel("a").unwrap();
+            assert_eq!((shown.state, shown.wanted), (TunnelState::Down, wanted));
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -81,6 +86,28 @@ async fn a_bind_that_was_overtaken_is_not_taken_for_another_program() {
         let settled = world.wait(|status| !matches!(status.state, TunnelState::Down | TunnelState::Connecting)).await;
         assert_eq!(settled.state, TunnelState::Listening, "{settled:?}");
         TcpStream::connect(("127.0.0.1", world.port)).await.expect("it listens");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_the_daemon_before_this_one_has_for_a_moment_more_is_waited_for() {
+    let (soon, never) = (Duration::from_millis(200), PATIENCE);
+    for (handed_over, let_go_after, expected) in
+        [(true, soon, TunnelState::Listening), (true, never, TunnelState::Failed), (false, never, TunnelState::Failed)]
+    {
+        let mut world = World::new("open = \"on-demand\"").await;
+        let held = TcpListener::bind(("127.0.0.1", world.port)).await.unwrap();
+        if handed_over {
+            world.doors.own([].iter());
+        }
+        world.handle.up(None).unwrap();
+        let let_go = tokio::spawn(async move {
+            tokio::time::sleep(let_go_after).await;
+            drop(held);
+        });
+        let settled = world.wait(|status| !matches!(status.state, TunnelState::Down | TunnelState::Connecting)).await;
+        let_go.abort();
+        assert_eq!(settled.state, expected, "{settled:?}");
     }
 }
 

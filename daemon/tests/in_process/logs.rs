@@ -56,14 +56,15 @@ async fn connections_that_hammer_a_refused_remote_do_not_fill_the_log() {
     let remote = free_port().await;
     let world = World::to(remote, "").await;
     world.up().await;
-    world.wait_for(TunnelState::Degraded).await;
     for _ in 0..300 {
         let mut app = world.connect().await;
         assert!(timeout(PATIENCE, app.read(&mut [0])).await.unwrap().is_err());
     }
+    world.wait_for(TunnelState::Degraded).await;
     let before = lines(&world).await;
-    assert!(before.len() <= 4, "{before:#?}");
-    assert!(before.last().unwrap().message.starts_with("connecting → degraded: "), "{before:#?}");
+    // One more where a busy machine had the refusal come after the probe's time.
+    assert!(before.len() <= 5, "{before:#?}");
+    assert!(before.last().unwrap().message.contains(" → degraded: "), "{before:#?}");
     // What each of them met is there for whoever asks.
     let all = client(&world).logs(&LogQuery { tunnel: Some("a".into()), ..LogQuery::default() }).await.unwrap();
     assert!(all.lines.iter().any(|line| line.level > LogLevel::Info));

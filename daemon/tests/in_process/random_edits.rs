@@ -14,7 +14,8 @@ use tunnels_api::DaemonEvent;
 const EDITS: usize = 100;
 const TUNNELS: usize = 8;
 /// A pool would open sessions beside the first while bytes go to and fro, and the account of sessions would not be one of edits.
-const ONE_SESSION: &str = "max_sessions = 1";
+/// And without a probe nobody waits 300 ms for a refusal of each: what follows asks the remote itself.
+const KEYS: &str = "max_sessions = 1\nprobe = \"none\"";
 
 /// A tunnel as the file has it, and a connection through it.
 struct Held {
@@ -73,13 +74,13 @@ impl Play {
         let name = format!("t{}", self.count);
         self.count += 1;
         let (local, remote) = (free_port().await, self.remotes[0]);
-        let file = self.file().with(&name, local, remote, ONE_SESSION);
+        let file = self.file().with(&name, local, remote, KEYS);
         edit(&self.world, &file).await;
         ready(&self.world, &name).await;
         let app = connected(local).await;
         let at = self.random.usize(..=self.order.len());
         self.order.insert(at, name.clone());
-        self.held.insert(name, Held { local, remote, keys: ONE_SESSION.to_owned(), app });
+        self.held.insert(name, Held { local, remote, keys: KEYS.to_owned(), app });
         self.sessions += 1;
     }
 
@@ -130,8 +131,7 @@ impl Play {
             }
             Kind::InPlace => {
                 let (name, number) = (self.any(), self.random.u32(1..60));
-                let keys =
-                    format!("{ONE_SESSION}\ngroups = [\"g{number}\"]\nhold = \"{number}s\"\nkeep_alive = \"always\"");
+                let keys = format!("{KEYS}\ngroups = [\"g{number}\"]\nhold = \"{number}s\"\nkeep_alive = \"always\"");
                 self.held.get_mut(&name).expect("one that is held").keys = keys;
                 edit(&self.world, &self.file()).await;
             }

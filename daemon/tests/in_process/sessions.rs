@@ -173,7 +173,16 @@ async fn a_session_is_replaced_before_its_longest_life_is_over_and_keeps_its_con
     world.wait_for(TunnelState::Ready).await;
     let mut old = world.connect().await;
     echoes(&mut old, b"before").await;
-    // What AWS said is asked for after some seconds; then nine tenths of the life have to pass.
+    // What AWS said is asked for after some seconds; then nine tenths of the life have to pass. Should this machine stand still
+    // for the rest of it, AWS is not to end what is about to be replaced.
+    let asked = async {
+        while world.calls("DescribeSessions") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, asked).await.expect("AWS is asked");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.sim.clear_faults();
     world.wait("both sessions", |status| status.sessions == 2).await;
     assert_eq!(world.status().state, TunnelState::Ready);
     let mut new = world.connect().await;

@@ -93,8 +93,8 @@ async fn what_is_handed_over_is_all_there_is_and_the_old_one_ends_with_its_last_
     // A reason that was given counts for the sessions that the new one opens.
     assert_eq!(world.reasons().last().map(String::as_str), Some("INC-4711"));
     assert_eq!(world.open_sessions(), 2);
-    // The old one takes no commands.
-    assert_eq!(world.daemon.up(Vec::new(), None).await.unwrap_err().code, ErrorCode::Stopping);
+    // The old one takes no commands: they are the new one's.
+    assert_eq!(world.daemon.up(Vec::new(), None).await.unwrap_err().code, ErrorCode::HandedOver);
     drop(open);
     let (sim, _folder) = world.ended().await;
     let session_ended = async {
@@ -112,6 +112,32 @@ async fn what_is_handed_over_is_all_there_is_and_the_old_one_ends_with_its_last_
     timeout(PATIENCE, session_ended).await.unwrap();
     shutdown.cancel();
     timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn commands_that_wait_while_another_daemon_takes_over_are_to_be_sent_to_that() {
+    let world = World::ready("").await;
+    let mut stream = Client::new(world.daemon.version().socket).takeover(1).await.unwrap();
+    for message in [r#""begin""#, r#"{"take":{"drain_ms":0}}"#] {
+        say(&mut stream, message).await;
+    }
+    while hear(&mut stream).await != r#""yours""# {}
+    // Each is in the queue once it has been polled.
+    let (up, reload, stop) = (world.daemon.up(Vec::new(), None), world.daemon.reload(), world.daemon.stop(None));
+    let serving = async {
+        tokio::task::yield_now().await;
+        say(&mut stream, r#""serving""#).await;
+    };
+    let (up, reload, stop, ()) = tokio::join!(up, reload, stop, serving);
+    let codes = [up.unwrap_err().code, reload.unwrap_err().code, stop.unwrap_err().code];
+    assert_eq!(codes, [ErrorCode::HandedOver; 3]);
+    assert_eq!(
+        world.daemon.down(Vec::new()).await.unwrap_err().code,
+        ErrorCode::HandedOver,
+        "and those that come later"
+    );
+    drop(stream);
+    world.ended().await;
 }
 
 #[tokio::test]

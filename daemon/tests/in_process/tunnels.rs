@@ -58,6 +58,9 @@ async fn a_remote_that_refuses_is_degraded_until_a_connection_works() {
     let remote = free_port().await;
     let world = World::to(remote, "").await;
     world.up().await;
+    // Refused or not within the probe's time: a connection finds out.
+    let mut app = world.connect().await;
+    assert_eq!(app.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     let degraded = world.wait_for(TunnelState::Degraded).await;
     assert_eq!(degraded.cause.unwrap().kind, CauseKind::RemoteRefused);
     let mut app = world.connect().await;

@@ -33,15 +33,11 @@ pub(crate) fn judge(daemon: Option<&DaemonSeen>) -> Vec<Finding> {
         );
     }
     if !daemon.variables.is_empty() {
-        let (who, mend) = if daemon.version.service.is_some() {
-            ("is a service with", "to have them there: a line NAME=value each in ~/.config/tunnels/environment, then")
-        } else {
-            ("was started from a shell with", "to use this shell's:")
-        };
+        let who = if daemon.version.service.is_some() { "is a service with" } else { "was started from a shell with" };
         findings.push(
             Finding::warn(Check::Daemon, format!("the daemon {who} other AWS variables, and keeps those"))
                 .with_evidence(daemon.variables.join("; "))
-                .with_next(format!("{mend} {ANEW}")),
+                .with_next(daemon.version.way_to_variables()),
         );
     }
     if findings.is_empty() {

@@ -1,14 +1,15 @@
 //! Whether a tunnel's local address can be had: free, or ours already.
 //!
-//! Binds it for a moment, as the daemon would; a socket's file is only looked at.
+//! Binds a port for a moment, as the daemon would. A socket's file is only looked at as long as the system or the daemon says who
+//! listens there: a connection would wake a tunnel that opens on demand.
 
 use crate::case::DaemonSeen;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use tunnels_api::{CauseKind, Check, Finding, TunnelState};
+use tunnels_api::{CauseKind, Check, Finding, TunnelState, TunnelStatus};
 use tunnels_daemon::config::LocalAddr;
 use tunnels_daemon::{Holder, holder_of, holder_of_path};
 
@@ -30,10 +31,10 @@ pub(crate) enum Seen {
     OtherFile,
 }
 
-/// Looks at the address. Blocks while it reads `/proc`.
-pub(crate) fn ask(local: &LocalAddr) -> Seen {
+/// Looks at the address; `is_up` is whether the daemon says that it listens there. Blocks while it reads `/proc`.
+pub(crate) fn ask(local: &LocalAddr, is_up: bool) -> Seen {
     match local {
-        LocalAddr::Unix(path) => ask_path(path),
+        LocalAddr::Unix(path) => ask_path(path, is_up, holder_of_path),
         LocalAddr::Ip(address) => ask_port(*address),
         LocalAddr::Loopback(port) => match ask_port((Ipv4Addr::LOCALHOST, *port).into()) {
             // A machine without IPv6 has no second half.
@@ -56,7 +57,7 @@ fn ask_port(address: SocketAddr) -> Seen {
     }
 }
 
-fn ask_path(path: &Path) -> Seen {
+fn ask_path(path: &Path, is_up: bool, holder_of_path: impl Fn(&Path) -> Holder) -> Seen {
     let Ok(found) = path.symlink_metadata() else {
         let folder = path.parent().unwrap_or(Path::new("/"));
         return match folder.metadata() {
@@ -70,11 +71,15 @@ fn ask_path(path: &Path) -> Seen {
     if !found.file_type().is_socket() {
         return Seen::OtherFile;
     }
-    match UnixStream::connect(path) {
+    let holder = holder_of_path(path);
+    if holder == Holder::Unknown && !is_up {
         // What a crash left is taken over.
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Seen::Free,
-        _ => Seen::Held { address: path.display().to_string(), holder: holder_of_path(path) },
+        let is_refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
+        if UnixStream::connect(path).is_err_and(is_refused) {
+            return Seen::Free;
+        }
     }
+    Seen::Held { address: path.display().to_string(), holder }
 }
 
 pub(crate) fn judge(local: &LocalAddr, tunnel: &str, seen: &Seen, daemon: Option<&DaemonSeen>) -> Finding {
@@ -115,11 +120,19 @@ fn is_ours(tunnel: &str, seen: &Seen, daemon: Option<&DaemonSeen>) -> bool {
     match holder {
         Holder::Process { pid, .. } => *pid == daemon.version.pid,
         Holder::User { .. } => false,
-        Holder::Unknown => daemon.tunnel(tunnel).is_some_and(|status| {
-            let is_taken = status.cause.as_ref().is_some_and(|cause| cause.kind == CauseKind::PortTaken);
-            status.state != TunnelState::Down && !is_taken
-        }),
+        Holder::Unknown => daemon.tunnel(tunnel).is_some_and(listens),
     }
+}
+
+/// Whether the daemon has the address, by what it says of any tunnel: the one there may be of another configuration.
+pub(crate) fn is_up(local: &LocalAddr, daemon: Option<&DaemonSeen>) -> bool {
+    let local = local.to_string();
+    daemon.is_some_and(|daemon| daemon.tunnels.iter().any(|status| status.local == local && listens(status)))
+}
+
+fn listens(status: &TunnelStatus) -> bool {
+    let is_taken = status.cause.as_ref().is_some_and(|cause| cause.kind == CauseKind::PortTaken);
+    status.state != TunnelState::Down && !is_taken
 }
 
 #[cfg(test)]
@@ -128,7 +141,7 @@ mod tests {
     use tunnels_api::Verdict;
 
     fn judged(local: &LocalAddr) -> Finding {
-        judge(local, "db", &ask(local), None)
+        judge(local, "db", &ask(local, false), None)
     }
 
     #[test]
@@ -151,6 +164,52 @@ mod tests {
         let finding = judged(&LocalAddr::Ip(([192, 0, 2, 1], 15432).into()));
         assert_eq!(finding.verdict, Verdict::Fail);
         assert!(finding.next.unwrap().starts_with("this machine has no such address"));
+    }
+
+    #[test]
+    fn who_listens_at_a_path_is_not_woken_where_system_or_daemon_know_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("live.sock");
+        let live = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        live.set_nonblocking(true).unwrap();
+        let ours = || Holder::Process { command: "tunnels".into(), pid: 7 };
+        for (is_up, holder) in [(true, Holder::Unknown), (true, ours()), (false, ours())] {
+            let seen = ask_path(&path, is_up, |_| holder.clone());
+            assert_eq!(seen, Seen::Held { address: path.display().to_string(), holder });
+            assert_eq!(live.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "{seen:?}");
+        }
+        #[cfg(target_os = "linux")]
+        {
+            ask(&LocalAddr::Unix(path.clone()), false);
+            assert_eq!(live.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        }
+        // Where nobody can tell, it is tried.
+        assert!(matches!(ask_path(&path, false, |_| Holder::Unknown), Seen::Held { .. }));
+        live.accept().unwrap();
+    }
+
+    #[test]
+    fn what_the_daemon_says_of_an_address_counts_whatever_the_tunnel_is_called_there() {
+        let status = |state: &str| {
+            serde_json::from_value(serde_json::json!({
+                "name": "other", "state": state, "wanted": "up", "local": "unix:/r/db.sock", "remote": "db:1", "groups": [],
+                "sessions": 0, "streams": 0, "bytes_in": 0, "bytes_out": 0, "rate_in": 0, "rate_out": 0,
+                "since": "2026-11-21T06:00:00Z",
+            }))
+            .unwrap()
+        };
+        let version = serde_json::from_value(serde_json::json!({"version": "0.1.0", "pid": 7, "socket": "/r/d.sock"}));
+        let mut daemon = DaemonSeen {
+            version: version.unwrap(),
+            tunnels: vec![status("listening")],
+            skew: None,
+            variables: Vec::new(),
+            other_config: Some("/other.toml".into()),
+        };
+        let local = |path: &str| LocalAddr::Unix(path.into());
+        assert!(is_up(&local("/r/db.sock"), Some(&daemon)) && !is_up(&local("/r/x.sock"), Some(&daemon)));
+        daemon.tunnels = vec![status("down")];
+        assert!(!is_up(&local("/r/db.sock"), Some(&daemon)) && !is_up(&local("/r/db.sock"), None));
     }
 
     #[test]

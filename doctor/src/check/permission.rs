@@ -63,8 +63,9 @@ impl Place<'_> {
     /// The ARN of a managed node, as IAM names it for StartSession.
     fn node(self, id: &str) -> String {
         if let Some(task) = id.strip_prefix("ecs:") {
-            let mut parts = task.splitn(3, '_');
-            let (cluster, task) = (parts.next().unwrap_or("*"), parts.next().unwrap_or("*"));
+            // CLUSTER_TASK_RUNTIME: only a cluster's name may have an underscore.
+            let mut parts = task.rsplitn(3, '_').skip(1);
+            let (task, cluster) = (parts.next().unwrap_or("*"), parts.next().unwrap_or("*"));
             return self.arn("ecs", self.account, &format!("task/{cluster}/{task}"));
         }
         if id.starts_with("mi-") {
@@ -182,6 +183,7 @@ mod tests {
             ("i-0123", "eu-west-1", "arn:aws:ec2:eu-west-1:123456789012:instance/i-0123"),
             ("mi-0123", "cn-north-1", "arn:aws-cn:ssm:cn-north-1:123456789012:managed-instance/mi-0123"),
             ("ecs:web_0a1b_c-9", "us-gov-west-1", "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:task/web/0a1b"),
+            ("ecs:my_cluster_0a1b_c-9", "eu-west-1", "arn:aws:ecs:eu-west-1:123456789012:task/my_cluster/0a1b"),
         ] {
             let statement = statement(&denial, &tunnel, node, Place { region, ..PLACE });
             assert_eq!(statement["Resource"][0], arn);

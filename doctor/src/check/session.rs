@@ -9,24 +9,10 @@ use tunnels_api::{CauseKind, Check, Finding, TunnelState, TunnelStatus};
 use tunnels_daemon::config::{Probe, TunnelConfig};
 use tunnels_daemon::{Trial, TrialFailure, TrialStep};
 
-/// docs/protocol.md §6.4: what the SSM agent refuses to forward to unless it is told otherwise.
-const DENIED: [&str; 9] = [
-    "169.254.169.254",
-    "169.254.169.253",
-    "169.254.169.123",
-    "169.254.169.250",
-    "169.254.169.251",
-    "fd00:ec2::254",
-    "fd00:ec2::253",
-    "fd00:ec2::123",
-    "fd00:ec2::240",
-];
-
 /// What can be said of the remote before anybody is asked.
 pub(crate) fn denied(tunnel: &TunnelConfig) -> Option<Finding> {
     let host: IpAddr = tunnel.remote.host.as_deref()?.parse().ok()?;
-    let is_denied = DENIED.iter().any(|denied| denied.parse() == Ok(host));
-    is_denied.then(|| {
+    ssm_proto::is_denied_by_default(host).then(|| {
         Finding::fail(Check::Remote, format!("the SSM agent does not forward to {host}"))
             .with_evidence("it refuses the addresses of AWS's own services: instance metadata, DNS, time")
             .with_next("choose another `remote`; on the node itself that address can be used")

@@ -245,6 +245,11 @@ pub(super) const BINDINGS: &[Binding] = &[
     ),
 ];
 
+/// The keys that do this, as they are shown.
+pub(super) fn label(action: Action) -> Option<String> {
+    BINDINGS.iter().find(|binding| binding.action == action).map(Binding::label)
+}
+
 /// What this key asks for there.
 pub(super) fn action(place: Place, event: &KeyEvent) -> Option<Action> {
     let asked = |binding: &&Binding| binding.is_for(place) && binding.keys.iter().any(|key| key.is(event));
@@ -283,7 +288,7 @@ mod tests {
 
     #[test]
     fn labels_are_short_words() {
-        let label = |action| BINDINGS.iter().find(|binding| binding.action == action).unwrap().label();
+        let label = |action| label(action).unwrap();
         assert_eq!(label(Action::Previous), "↑/k");
         assert_eq!(label(Action::Mark), "space");
         assert_eq!(label(Action::PageUp), "pgup/^B");

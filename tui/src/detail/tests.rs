@@ -98,6 +98,18 @@ fn the_day_is_said_where_it_is_not_today() {
 }
 
 #[test]
+fn payloads_that_are_smaller_than_configured_are_shown_while_they_are() {
+    let small = |minutes| TunnelStatus {
+        small_payloads_until: Some(fixture::now() + jiff::SignedDuration::from_mins(minutes)),
+        ..status("a", TunnelState::Ready)
+    };
+    let text = render(&small(59), &now(), Look::default());
+    let line = "  payload     1024 bytes, since larger ones do not get through; tried again after 08:02:05\n";
+    assert!(text.replace("\n              ", " ").contains(line), "{text}");
+    assert!(!render(&small(0), &now(), Look::default()).contains("payload"));
+}
+
+#[test]
 fn credentials_are_shown_and_warned_of_when_they_run_out_soon() {
     let lasting = |minutes| TunnelStatus {
         profile: Some("dev".into()),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tunnels_api::{ApiError, ErrorCode};
 use tunnels_config_file::with_include;
-use tunnels_daemon::config::{Origin, Resolved};
+use tunnels_daemon::config::{Origin, Resolved, literal};
 
 pub(super) fn run(book: &Book, file: &Path, yes: bool, dry_run: bool) -> Result<Exit, ApiError> {
     let file = file
@@ -19,10 +19,10 @@ pub(super) fn run(book: &Book, file: &Path, yes: bool, dry_run: bool) -> Result<
         output::print(&format!("{} is part of the configuration already\n", file.display()))?;
         return Ok(Exit::Done);
     }
-    let entry = from_home(&file, std::env::var_os("HOME").as_deref().map(Path::new));
-    let text = with_include(book.original.text(), &entry).map_err(|error| failed(&error))?;
+    let shown = from_home(&file, std::env::var_os("HOME").as_deref().map(Path::new));
+    let text = with_include(book.original.text(), &entry(&shown)).map_err(|error| failed(&error))?;
     let resolved = book.checked(&text)?;
-    output::print(&named(&resolved, &known, &entry))?;
+    output::print(&named(&resolved, &known, &file, &shown))?;
     if dry_run {
         output::say("nothing was changed");
         return Ok(Exit::Done);
@@ -32,12 +32,12 @@ pub(super) fn run(book: &Book, file: &Path, yes: bool, dry_run: bool) -> Result<
             return Err(ApiError::new(ErrorCode::Usage, "there is no terminal to ask on; nothing was changed")
                 .with_hint("add --yes if it is meant"));
         }
-        if !ask::agrees(&format!("Take {entry} in?"))? {
+        if !ask::agrees(&format!("Take {shown} in?"))? {
             return Err(ApiError::new(ErrorCode::Failed, "nothing was changed"));
         }
     }
     book.write(&text, &resolved)?;
-    output::say(&format!("{entry} is now part of {}", resolved.config.path.display()));
+    output::say(&format!("{shown} is now part of {}", resolved.config.path.display()));
     output::say("  \x1b[1mnext\x1b[0m: tunnels up");
     Ok(Exit::Done)
 }
@@ -52,8 +52,13 @@ fn from_home(file: &Path, home: Option<&Path>) -> String {
     below.map_or_else(|| file.display().to_string(), |below| format!("~/{}", below.display()))
 }
 
+/// As the configuration has it: nothing but the home folder is put in its place.
+fn entry(shown: &str) -> String {
+    shown.strip_prefix('~').map_or_else(|| literal(shown), |below| format!("~{}", literal(below)))
+}
+
 /// What the files that are not `known` name: each tunnel with all that they say of it.
-fn named(resolved: &Resolved, known: &[PathBuf], entry: &str) -> String {
+fn named(resolved: &Resolved, known: &[PathBuf], file: &Path, shown: &str) -> String {
     let is_new = |path: &Path| !known.contains(&real(path)) && real(path) != real(&resolved.config.path);
     let mut tunnels = String::new();
     let mut count = 0;
@@ -80,17 +85,13 @@ fn named(resolved: &Resolved, known: &[PathBuf], entry: &str) -> String {
             let _ = writeln!(tunnels, "    its calls, signed with your credentials, go to the endpoints above");
         }
     }
-    let others: Vec<_> = resolved.config.files.iter().filter(|file| is_new(file) && !entry_is(entry, file)).collect();
-    let mut text = format!("{entry} names {count} tunnel{}", if count == 1 { "" } else { "s" });
+    let others: Vec<_> = resolved.config.files.iter().filter(|other| is_new(other) && real(other) != *file).collect();
+    let mut text = format!("{shown} names {count} tunnel{}", if count == 1 { "" } else { "s" });
     if !others.is_empty() {
         let list: Vec<String> = others.iter().map(|file| file.display().to_string()).collect();
         let _ = write!(text, ", with what it includes ({})", list.join(", "));
     }
     format!("{text}\n{tunnels}\n")
-}
-
-fn entry_is(entry: &str, file: &Path) -> bool {
-    entry.strip_prefix("~/").map_or_else(|| Path::new(entry) == file, |below| file.ends_with(below))
 }
 
 /// Without what would act on a terminal: the file is somebody else's.
@@ -109,5 +110,8 @@ mod tests {
         assert_eq!(from_home(&home.join("src/tunnels.toml"), Some(&home)), "~/src/tunnels.toml");
         assert_eq!(from_home(Path::new("/opt/tunnels.toml"), Some(&home)), "/opt/tunnels.toml");
         assert_eq!(from_home(Path::new("/opt/tunnels.toml"), None), "/opt/tunnels.toml");
+        let odd = from_home(&home.join("~/${A}.toml"), Some(&home));
+        assert_eq!((odd.as_str(), entry(&odd).as_str()), ("~/~/${A}.toml", "~/~/$${A}.toml"));
+        assert_eq!(entry("/opt/${A}.toml"), "/opt/$${A}.toml");
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 use tokio::process::Command;
 use tunnels_api::{ApiError, ErrorCode};
+use tunnels_client_config::posix_line;
 use tunnels_config_file::{Original, ReplaceError};
 use tunnels_daemon::config::{self, Resolved};
 
@@ -38,7 +39,8 @@ const NEW: &str = "\
 ///
 /// Opens a copy of it in $VISUAL, $EDITOR or vi. What comes back is checked: if it has mistakes they are shown, and you
 /// can go on editing or discard it. A sound one takes the place of the file in one step and keeps its mode; a running
-/// daemon then applies it by its differences. If somebody else changed the file meanwhile, you are asked.
+/// daemon then applies it by its differences. If somebody else changed the file meanwhile, you are asked. An edit that cannot
+/// be saved is kept beside the file, unless you discard it.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Edit {
@@ -59,40 +61,88 @@ impl Edit {
     }
 }
 
+/// How an edit ended without being saved.
+enum Stopped {
+    /// By the user's word.
+    Discarded,
+    Signal(Exit),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for Stopped {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 fn edit(main: &Path, file: &Path) -> Result<Exit, ApiError> {
-    let mut original = Original::read(file).map_err(|error| failed("read", file, &error))?;
+    let original = read(file)?;
+    let place = original.path().to_owned();
     let begin = if original.exists() { original.text() } else { NEW }.to_owned();
     let copy = original.copy(&begin).map_err(|error| failed("make a copy of", file, &error))?;
-    loop {
-        launch(&copy)?;
-        let text = std::fs::read_to_string(&copy).map_err(|error| failed("read the edited copy of", file, &error))?;
-        if text == begin {
+    let ended = block_on(async {
+        let mut signals = Signals::listen()?;
+        Ok(rounds(main, file, original, &begin, &copy, &mut signals).await)
+    })?;
+    match ended {
+        Ok(Some(resolved)) => saved(file, &resolved),
+        Ok(None) => {
             output::print(&format!("{}: nothing was changed\n", file.display()))?;
-            return Ok(Exit::Done);
+            Ok(Exit::Done)
+        }
+        Err(Stopped::Discarded) => {
+            Err(ApiError::new(ErrorCode::Failed, format!("discarded; {} is as it was", file.display())))
+        }
+        Err(Stopped::Signal(exit)) => {
+            output::say(&format!("ended by a signal; {} is as it was", file.display()));
+            output::say_notes(kept(copy, &begin, &place));
+            Ok(exit)
+        }
+        Err(Stopped::Failed(error)) => {
+            let hints: Vec<String> = error.hint.clone().into_iter().chain(kept(copy, &begin, &place)).collect();
+            Err(if hints.is_empty() { error } else { error.with_hint(hints.join("; ")) })
+        }
+    }
+}
+
+/// Edits the copy until it has taken the file's place; none if there was nothing to do.
+async fn rounds(
+    main: &Path,
+    file: &Path,
+    mut original: Original,
+    begin: &str,
+    copy: &Path,
+    signals: &mut Signals,
+) -> Result<Option<Resolved>, Stopped> {
+    loop {
+        launch(copy, signals).await?;
+        let text = std::fs::read_to_string(copy).map_err(|error| failed("read the edited copy of", file, &error))?;
+        if text == begin {
+            return Ok(None);
         }
         let resolved = match config::resolve_edit(main, file, text.clone()) {
             Ok(resolved) => resolved,
             Err(errors) => {
-                mend(&super::invalid(&errors), file)?;
+                mend(&super::invalid(&errors), signals).await?;
                 continue;
             }
         };
-        let replaced = match original.replace(&text) {
-            Err(ReplaceError::Changed(_)) => {
-                if !ask::is_attended() {
-                    return Err(kept(copy, file));
-                }
-                if !overwrites(file)? {
-                    continue;
-                }
-                original = Original::read(file).map_err(|error| failed("read", file, &error))?;
-                original.replace(&text)
+        loop {
+            match original.replace(&text) {
+                Ok(()) => return Ok(Some(resolved)),
+                Err(ReplaceError::Changed(_)) if ask::is_attended() => {}
+                Err(error) => return Err(ApiError::new(ErrorCode::Failed, error.to_string()).into()),
             }
-            replaced => replaced,
-        };
-        replaced.map_err(|error| ApiError::new(ErrorCode::Failed, error.to_string()))?;
-        return saved(file, &resolved);
+            if !overwrites(file, signals).await? {
+                break;
+            }
+            original = read(file)?;
+        }
     }
+}
+
+fn read(file: &Path) -> Result<Original, ApiError> {
+    Original::read(file).map_err(|error| failed("read", file, &error))
 }
 
 /// Whether the configuration reads this file.
@@ -107,32 +157,27 @@ fn is_part_of(main: &Path, file: &Path) -> bool {
 }
 
 /// Runs the editor until it ends; ctrl-C is for it.
-fn launch(copy: &Path) -> Result<(), ApiError> {
+async fn launch(copy: &Path, signals: &mut Signals) -> Result<(), Stopped> {
     let set = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".to_owned());
-    let status = block_on(async {
-        let mut signals = Signals::listen()?;
-        // By a shell, as git does it: the variable may hold arguments and quotes.
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(copy);
-        let mut child =
-            shell.spawn().map_err(|error| ApiError::new(ErrorCode::Failed, format!("cannot run sh: {error}")))?;
-        loop {
-            tokio::select! {
-                status = child.wait() => {
-                    break status.map_err(|error| ApiError::new(ErrorCode::Failed, format!("lost the editor: {error}")));
-                }
-                exit = signals.next() => if exit == Exit::Terminated {
-                    break Err(ApiError::new(ErrorCode::Failed, "asked to end; nothing was changed"));
-                },
-            }
+    // By a shell, as git does it: the variable may hold arguments and quotes.
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(copy);
+    let failed = |text: String| ApiError::new(ErrorCode::Failed, text);
+    let mut child = shell.spawn().map_err(|error| failed(format!("cannot run sh: {error}")))?;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.map_err(|error| failed(format!("lost the editor: {error}")))?,
+            exit = signals.next() => if exit == Exit::Terminated {
+                return Err(Stopped::Signal(exit));
+            },
         }
-    })?;
+    };
     if status.success() {
         return Ok(());
     }
-    let text = format!("the editor `{editor}` ended with {status}; nothing was changed");
-    Err(ApiError::new(ErrorCode::Failed, text).with_hint("set VISUAL or EDITOR to one that waits until you are done"))
+    let error = failed(format!("the editor `{editor}` ended with {status}; nothing was changed"));
+    Err(error.with_hint("set VISUAL or EDITOR to one that waits until you are done").into())
 }
 
 fn saved(file: &Path, resolved: &Resolved) -> Result<Exit, ApiError> {
@@ -145,38 +190,51 @@ fn saved(file: &Path, resolved: &Resolved) -> Result<Exit, ApiError> {
 }
 
 /// Shows what is wrong; returns if the edit is to go on.
-fn mend(report: &ApiError, file: &Path) -> Result<(), ApiError> {
+async fn mend(report: &ApiError, signals: &mut Signals) -> Result<(), Stopped> {
     if !ask::is_attended() {
-        return Err(report.clone());
+        return Err(report.clone().into());
     }
     output::say(&report.message);
-    match ask::choice("What now:", &["edit again", "discard"])? {
+    match choice(&["edit again", "discard"], signals).await? {
         'e' => Ok(()),
-        _ => Err(discarded(file)),
+        _ => Err(Stopped::Discarded),
     }
 }
 
 /// Asks whether an edit is to take the place of what somebody else has written meanwhile; if not, it goes on.
-fn overwrites(file: &Path) -> Result<bool, ApiError> {
+async fn overwrites(file: &Path, signals: &mut Signals) -> Result<bool, Stopped> {
     output::say(&format!("{} was changed by somebody else meanwhile.", file.display()));
-    match ask::choice("What now:", &["edit again", "overwrite it with yours", "discard yours"])? {
+    match choice(&["edit again", "overwrite it with yours", "discard yours"], signals).await? {
         'o' => Ok(true),
         'e' => Ok(false),
-        _ => Err(discarded(file)),
+        _ => Err(Stopped::Discarded),
     }
 }
 
-fn discarded(file: &Path) -> ApiError {
-    ApiError::new(ErrorCode::Failed, format!("discarded; {} is as it was", file.display()))
+/// Asks; the signals, which would end it by themselves if nobody listened, end it here, too.
+async fn choice(choices: &'static [&'static str], signals: &mut Signals) -> Result<char, Stopped> {
+    let answer = tokio::task::spawn_blocking(|| ask::choice("What now:", choices));
+    tokio::select! {
+        answer = answer => {
+            let lost = |error| ApiError::new(ErrorCode::Failed, format!("cannot ask: {error}"));
+            Ok(answer.map_err(lost)??)
+        }
+        exit = signals.next() => {
+            output::say("");
+            Err(Stopped::Signal(exit))
+        }
+    }
 }
 
-/// Nobody can be asked, but nobody's work is thrown away either: the copy stays where it is.
-fn kept(copy: TempPath, file: &Path) -> ApiError {
-    let error = ApiError::new(ErrorCode::Failed, format!("{} was changed by somebody else meanwhile", file.display()));
-    match copy.keep() {
-        Ok(path) => error.with_hint(format!("your edit is in {}", path.display())),
-        Err(_) => error,
+/// Nobody's work is thrown away but by his own word: a copy that was edited stays where it is. Says where, and how to go on.
+fn kept(copy: TempPath, begin: &str, place: &Path) -> Option<String> {
+    // One that cannot be read is kept as well, if it is there.
+    if !copy.exists() || std::fs::read(&copy).is_ok_and(|bytes| bytes == begin.as_bytes()) {
+        return None;
     }
+    let path = copy.keep().ok()?.display().to_string();
+    let line = posix_line(&["mv", &path, &place.display().to_string()]);
+    Some(format!("your edit is in {path}; when it is right, `{line}` puts it in place"))
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> ApiError {

@@ -208,7 +208,7 @@ pub(in crate::config) const KEYS: &[Row] = &[
         default: Fallback::Value("4"),
         example: "8",
         meaning: "Further sessions open while those in use are busy, and end when unused for 30 s. Each carries at most \
-                  about 1 MB/s towards you, and costs the target a process of 20–30 MiB.",
+                  about 0.75 MB/s towards you, and costs the target a process of 20–30 MiB.",
     },
     Row {
         name: "payload",
@@ -216,7 +216,7 @@ pub(in crate::config) const KEYS: &[Row] = &[
         default: Fallback::Value("1024"),
         example: "8192",
         meaning: "Bytes in a message to the agent: more is less work for uploads. Each session tries first whether it \
-                  gets through, and falls back to 1024.",
+                  gets through; if not, 1024 is used for an hour, which `tunnels status` says.",
     },
     Row {
         name: "probe",

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tunnels_api::{
@@ -52,6 +53,7 @@ fn status(name: &str, state: TunnelState) -> TunnelStatus {
         retry_at: None,
         credentials_expire: None,
         credentials_renew: None,
+        small_payloads_until: None,
     }
 }
 
@@ -243,6 +245,7 @@ async fn events_start_with_a_snapshot_and_end_with_the_daemon() {
     daemon.board.publish(daemon.slot, ready.clone(), None);
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::TunnelChanged { tunnel: ready });
     daemon.board.announce(DaemonEvent::Stopping);
+    daemon.board.publish(daemon.slot, status("orders-db", TunnelState::Down), None);
     daemon.shutdown.cancel();
     assert_eq!(events.next().await.unwrap().unwrap(), DaemonEvent::Stopping);
     assert!(events.next().await.is_none());
@@ -347,4 +350,36 @@ async fn mistakes_are_answered_in_the_error_shape() {
     let answer = daemon.raw("GET /v1/up").await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert!(answer.contains(r#"{"error":{"code":"usage""#), "{answer}");
+}
+
+#[tokio::test]
+async fn whoever_was_accepted_before_the_end_is_heard_and_answered() {
+    let daemon = Daemon::start();
+    let mut early = UnixStream::connect(&daemon.socket).await.unwrap();
+    // What is accepted in order is accepted: the one before this, too.
+    assert!(daemon.raw("GET /v1/version").await.starts_with("HTTP/1.1 200"));
+    daemon.shutdown.cancel();
+    while daemon.socket.exists() {
+        tokio::task::yield_now().await;
+    }
+    early.write_all(b"GET /v1/version HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""pid":7"#), "{answer:?}");
+    daemon.serving.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_says_nothing_does_not_keep_a_daemon_from_its_end() {
+    let daemon = Daemon::start();
+    let mut mute = UnixStream::connect(&daemon.socket).await.unwrap();
+    let mut kept = UnixStream::connect(&daemon.socket).await.unwrap();
+    kept.write_all(b"GET /v1/version HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+    assert!(kept.read(&mut [0; 4096]).await.unwrap() > 0);
+    daemon.shutdown.cancel();
+    tokio::time::timeout(LAST_ANSWERS, daemon.serving).await.expect("it ends in good order").unwrap().unwrap();
+    // Neither is served any more by a daemon that may go on for its connections' sake.
+    for stream in [&mut mute, &mut kept] {
+        assert_eq!(stream.read(&mut [0; 4096]).await.unwrap(), 0, "it is closed");
+    }
 }

@@ -12,6 +12,10 @@ use tunnels_api::CauseKind;
 /// For what is not tried again by itself. Without the tunnel's name: views say once what many tunnels need.
 const UP_AGAIN: &str = "then bring it up again";
 
+/// A service does not have a shell's variables, whoever takes over.
+const GIVE_CREDENTIALS: &str =
+    "from a shell that has them: tunnels daemon --takeover (a service has its own: docs/service.md says where)";
+
 /// What texts name.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
@@ -243,9 +247,7 @@ impl About {
         // A login that has to be made again is what people know as expired.
         let kind = if login.is_some() { CauseKind::Credentials } else { CauseKind::NoCredentials };
         let next = match (&self.profile, &login) {
-            (None, None) => {
-                "name a `profile`, or from a shell that has credentials: tunnels daemon --takeover".to_owned()
-            }
+            (None, None) => format!("name a `profile`, or {GIVE_CREDENTIALS}"),
             _ => self.renew(login),
         };
         DownCause::new(kind, Retry::Login, text).with_next(next)
@@ -259,11 +261,7 @@ impl About {
                 format!("renew the credentials of profile `{profile}`; the tunnel then goes on by itself")
             }
             // Those of the environment are the daemon's own, and it cannot be given others.
-            (None, None) => {
-                "renew the credentials; if they are AWS_* variables, then from a shell that has the new ones: \
-                             tunnels daemon --takeover"
-                    .to_owned()
-            }
+            (None, None) => format!("renew the credentials; if they are AWS_* variables, {GIVE_CREDENTIALS}"),
         }
     }
 

@@ -40,9 +40,11 @@ impl Phase {
     /// What becomes of a connection that is accepted now.
     pub(super) fn admission(self) -> Admission {
         match self {
-            Self::Down | Self::Binding | Self::PortTaken | Self::Failed => Admission::Refuse,
+            Self::Down | Self::PortTaken | Self::Failed => Admission::Refuse,
             Self::Listening => Admission::Wake,
-            Self::Starting
+            // One that another daemon has left in the socket is here before it is known that there is a socket.
+            Self::Binding
+            | Self::Starting
             | Self::StartWait
             | Self::StartLogin
             | Self::Resuming

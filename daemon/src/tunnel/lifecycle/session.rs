@@ -4,12 +4,16 @@ use super::replacement::{RESOLVED_JUST_NOW, Replacing};
 use super::{Action, Lifecycle, Phase};
 use crate::tunnel::cause::{DownCause, Retry};
 use std::time::{Duration, Instant};
-use tunnels_api::{CauseKind, TunnelState};
+use tunnels_api::{Cause, CauseKind, TunnelState};
 
 /// A session that lived this long was a good one: its end is a new incident, not the last one going on.
 pub(super) const SESSION_STABLE: Duration = Duration::from_secs(10);
 /// The shortest maximum duration that an account can set (docs/protocol.md §7.2): a shorter life taught nothing.
 const SHORTEST_LIMIT: Duration = Duration::from_mins(1);
+/// A channel that is lost so soon after this machine woke died while it slept: longer than it takes to see that no ping is answered.
+pub(super) const WOKE_JUST_NOW: Duration = Duration::from_secs(30);
+/// A sleep is noticed so long after its end at most, by a clock that is looked at each second.
+const LOST_JUST_NOW: Duration = Duration::from_secs(3);
 
 impl Lifecycle {
     pub(super) fn start_failed(&mut self, down: DownCause, now: Instant) {
@@ -24,7 +28,21 @@ impl Lifecycle {
         }
     }
 
-    pub(super) fn channel_lost(&mut self, down: DownCause, now: Instant) {
+    /// This machine has slept. Whether that or a channel's end is noticed first is a matter of chance.
+    pub(super) fn woke(&mut self, now: Instant) {
+        self.woke_at = Some(now);
+        // An outage that was known before has causes of its own.
+        let just_lost = self.lost_at.is_some_and(|at| now.duration_since(at) < LOST_JUST_NOW);
+        if just_lost && matches!(self.phase, Phase::Resuming | Phase::ResumeWait) {
+            self.cause = self.cause.take().map(asleep);
+        }
+    }
+
+    pub(super) fn channel_lost(&mut self, mut down: DownCause, now: Instant) {
+        if self.woke_at.is_some_and(|at| now.duration_since(at) < WOKE_JUST_NOW) {
+            down.cause = asleep(down.cause);
+        }
+        self.lost_at = Some(now);
         let pause = self.channel.lost(self.phase == Phase::Resuming, down.retry, now);
         self.probing = false;
         if !self.suspect {
@@ -42,6 +60,7 @@ impl Lifecycle {
     }
 
     pub(super) fn resume_failed(&mut self, down: DownCause, now: Instant) {
+        self.lost_at = None;
         match down.retry {
             // That explains the silence of a suspect session, and another is not to be had either.
             Retry::Unreachable => self.trust(),
@@ -173,4 +192,12 @@ impl Lifecycle {
         self.enter(phase, Some(down.cause));
         self.retry_at = Some(now + pause);
     }
+}
+
+/// The loss of a channel, after a sleep: what the network says of it is only its consequence.
+fn asleep(cause: Cause) -> Cause {
+    if cause.kind != CauseKind::Network {
+        return cause;
+    }
+    Cause { kind: CauseKind::Sleep, text: format!("this machine was asleep: {}", cause.text), ..cause }
 }

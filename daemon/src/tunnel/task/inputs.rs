@@ -9,6 +9,7 @@ use super::super::pool::Gauge;
 use super::{Done, TunnelTask};
 use crate::clock;
 use ssm_session::SessionStatus;
+use tokio::sync::watch;
 
 impl TunnelTask {
     pub(super) fn connection_news(&mut self, news: News) {
@@ -68,6 +69,8 @@ impl TunnelTask {
             Done::Probed(number, result) if number == self.probing => {
                 let event = match result {
                     Ok(()) => Event::ProbePassed,
+                    // It says itself why it has ended, which is news of its own.
+                    Err(_) if self.is_session_over() => return,
                     Err(down) => Event::ProbeFailed(down),
                 };
                 self.lifecycle.handle_event(event, now);
@@ -128,6 +131,11 @@ impl TunnelTask {
         let replaced = self.live.replace(live);
         self.keep_alive();
         replaced
+    }
+
+    fn is_session_over(&self) -> bool {
+        let is_over = |status: &watch::Receiver<SessionStatus>| matches!(*status.borrow(), SessionStatus::Closed(_));
+        self.session_status.as_ref().is_some_and(is_over)
     }
 
     pub(super) fn session_changed(&mut self, status: SessionStatus) {

@@ -28,10 +28,17 @@ impl TunnelTask {
                 self.binding += 1;
                 let (number, config, shared) = (self.binding, Arc::clone(&self.config), self.shared.clone());
                 let (turns, doors) = (self.around.turns.clone(), self.around.doors.clone());
+                // It may have accepted a connection before this task goes on, which is not to find what was there before.
+                self.open_gate();
+                let hurry = self.hurry.clone();
                 let bind = async move {
-                    // The listener before this one, and a bind that was overtaken, let go first.
-                    let turn = turns.wait(&config.local).await;
-                    Done::Bound(number, Listener::bind(&config.local, &shared, turn, doors).await)
+                    let bind = async {
+                        // The listener before this one, and a bind that was overtaken, let go first.
+                        let turn = turns.wait(&config.local).await;
+                        Listener::bind(&config.local, &shared, turn, doors).await
+                    };
+                    // A tunnel that ends has no use for it.
+                    hurry.run_until_cancelled(bind).await.map_or(Done::Ended, |bound| Done::Bound(number, bound))
                 };
                 self.spawn(bind, Done::Bound(number, Err(broken().cause)));
             }

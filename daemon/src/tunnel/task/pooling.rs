@@ -240,7 +240,7 @@ impl TunnelTask {
         let others = self.members.iter_mut().map(|member| (&member.live, &mut member.gauge));
         let mut moves = false;
         for (live, gauge) in first.into_iter().chain(others) {
-            let load = gauge.read(figures(live), live.seats.measure(), now);
+            let load = gauge.read(figures(live), live.seats.measure(now), now);
             live.seats.set_load(load);
             moves |= load.level > Level::Quiet;
         }

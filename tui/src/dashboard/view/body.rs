@@ -2,8 +2,10 @@
 
 use super::ansi;
 use super::line::{cut, fold, span};
+use crate::dashboard::keys::{self, Action};
 use crate::dashboard::model::{Detail, Link, Model, Tab};
 use crate::dashboard::theme::Theme;
+use crate::dashboard::update::makes_sense;
 use crate::style::Look;
 use crate::{detail as status, log, text, timeline, units};
 use jiff::Zoned;
@@ -53,7 +55,9 @@ impl Page<'_> {
 
     /// What `tunnels status` says, and below it the sessions.
     fn overview(&self, tunnel: &TunnelStatus, detail: &Detail) -> Vec<Line<'static>> {
-        let mut lines = ansi::lines(&status::render(tunnel, &self.now, self.look()));
+        let brings_up = makes_sense(self.model, Action::BringUp, self.now.timestamp());
+        let key = keys::label(Action::BringUp).filter(|_| brings_up);
+        let mut lines = ansi::lines(&status::render_beside(key.as_deref(), tunnel, &self.now, self.look()));
         // Its name stands above already.
         lines.remove(0);
         let probe = tunnel.probe.as_deref().unwrap_or("none");

@@ -45,6 +45,18 @@ fn every_tab_at_every_size() {
 }
 
 #[test]
+fn one_that_is_down_comes_up_at_a_key() {
+    let mut model = dashboard(80, 24);
+    opened(&mut model, "payroll-db", Tab::Overview);
+    let shown = screen(&model);
+    assert!(shown.contains("u or `tunnels up payroll-db` brings it up"), "{shown}");
+    // What a key does not do now is not said.
+    tell(&mut model, Message::News(News::Lost(None)));
+    let shown = screen(&model);
+    assert!(shown.contains("  `tunnels up payroll-db` brings it up"), "{shown}");
+}
+
+#[test]
 fn nothing_there_yet() {
     let empty = with(vec![], 80, 24);
     looks_like!("empty", &empty);

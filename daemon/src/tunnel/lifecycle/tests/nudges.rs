@@ -1,5 +1,6 @@
 //! News that concern many tunnels: who tries at once, and who is left alone.
 
+use super::super::session::WOKE_JUST_NOW;
 use super::*;
 
 const SOON: Duration = Duration::from_millis(500);
@@ -52,4 +53,42 @@ fn a_failed_tunnel_is_tried_when_the_files_of_credentials_change_and_only_then()
         assert_eq!(actions(&mut machine), if tried { vec![Action::StartSession] } else { vec![] }, "{nudge:?}");
         assert_eq!(machine.state(), TunnelState::Failed, "a look is no news");
     }
+}
+
+#[test]
+fn a_channel_that_died_in_a_sleep_says_so_whichever_is_noticed_first() {
+    let now = Instant::now();
+    let seen = |machine: &Lifecycle| machine.cause().map(|cause| (cause.kind, cause.text.clone())).unwrap();
+    let expected = (CauseKind::Sleep, "this machine was asleep: test".to_owned());
+    let mut machine = ready(EAGER, now);
+    machine.handle_nudge(&Nudge::Woke, now);
+    machine.handle_event(Event::ChannelLost(network()), now + Duration::from_secs(12));
+    assert_eq!(seen(&machine), expected);
+
+    let mut machine = ready(EAGER, now);
+    machine.handle_event(Event::ChannelLost(network()), now);
+    machine.handle_nudge(&Nudge::Woke, now + Duration::from_millis(700));
+    machine.handle_nudge(&Nudge::Woke, now + Duration::from_millis(800));
+    assert_eq!(seen(&machine), expected);
+
+    // Known long before, or the next try has found out more.
+    let mut machine = ready(EAGER, now);
+    machine.handle_event(Event::ChannelLost(network()), now);
+    machine.handle_nudge(&Nudge::Woke, now + Duration::from_mins(1));
+    assert_eq!(seen(&machine).0, CauseKind::Network);
+    let mut machine = ready(EAGER, now);
+    machine.handle_event(Event::ChannelLost(network()), now);
+    machine.handle_event(Event::ResumeFailed(network()), now);
+    machine.handle_nudge(&Nudge::Woke, now);
+    assert_eq!(seen(&machine).0, CauseKind::Network);
+
+    // Long after it, and what has nothing to do with it.
+    let mut machine = ready(EAGER, now);
+    machine.handle_nudge(&Nudge::Woke, now);
+    machine.handle_event(Event::ChannelLost(network()), now + WOKE_JUST_NOW);
+    assert_eq!(seen(&machine).0, CauseKind::Network);
+    let mut machine = ready(EAGER, now);
+    machine.handle_nudge(&Nudge::Woke, now);
+    machine.handle_event(Event::ChannelLost(down(CauseKind::Other, Retry::Unreachable)), now);
+    assert_eq!(seen(&machine).0, CauseKind::Other);
 }

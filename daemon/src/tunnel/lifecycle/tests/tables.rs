@@ -127,7 +127,7 @@ fn every_phase_shows_one_state_and_admits_as_documented() {
     use TunnelState as State;
     let expected = [
         (State::Down, Refuse),
-        (State::Connecting, Refuse),
+        (State::Connecting, Hold),
         (State::Failed, Refuse),
         (State::Listening, Wake),
         (State::Connecting, Hold),

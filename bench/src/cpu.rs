@@ -12,25 +12,20 @@ pub(crate) const GIB: f64 = (1u64 << 30) as f64;
 /// Some processes whose CPU time since the start is asked for.
 #[derive(Debug)]
 pub(crate) struct CpuMeter {
-    pids: Vec<u32>,
-    before: f64,
+    /// What each had used before.
+    before: Vec<(u32, f64)>,
 }
 
 impl CpuMeter {
     pub(crate) fn start(pids: impl IntoIterator<Item = u32>) -> Self {
-        let pids: Vec<u32> = pids.into_iter().collect();
-        let before = total(&pids);
-        Self { pids, before }
+        Self { before: pids.into_iter().filter_map(|pid| Some((pid, cpu_seconds(pid)?))).collect() }
     }
 
-    /// CPU seconds, of user and system, all threads. Counted in ticks of the kernel, mostly of 10 ms.
+    /// CPU seconds, of user and system, all threads, of those that still run: the others' are known to nobody any more.
+    /// Counted in ticks of the kernel, mostly of 10 ms.
     pub(crate) fn seconds(&self) -> f64 {
-        total(&self.pids) - self.before
+        self.before.iter().filter_map(|(pid, before)| Some(cpu_seconds(*pid)? - before)).sum()
     }
-}
-
-fn total(pids: &[u32]) -> f64 {
-    pids.iter().filter_map(|pid| cpu_seconds(*pid)).sum()
 }
 
 fn cpu_seconds(pid: u32) -> Option<f64> {

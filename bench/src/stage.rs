@@ -1,9 +1,11 @@
 //! The scene of a row: AWS's side with an agent, a user with tunnels, the official plugin, and what they lead to.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tunnels_tests::{NODE, OfficialAgent, OfficialPlugin, SimOptions, TestDaemon, TestSim};
 
 use crate::report::{PLUGIN, TUNNELS};
@@ -88,10 +90,11 @@ impl Aws {
         }
     }
 
-    /// One of the gateway's counts of one direction, `up` or `down`, over all sessions.
-    pub(crate) fn count(&self, direction: &str, counter: &str) -> u64 {
-        let sessions = self.sim().sessions();
-        sessions.iter().filter_map(|session| session[direction][counter].as_u64()).sum()
+    /// Messages that the gateway has seen from the agent of each open session so far.
+    pub(crate) fn messages_by_session(&self) -> BTreeMap<String, u64> {
+        let open = self.sim().sessions().into_iter().filter(|session| session["state"] == "connected");
+        open.filter_map(|session| Some((session["id"].as_str()?.to_owned(), session["down"]["messages"].as_u64()?)))
+            .collect()
     }
 }
 
@@ -146,6 +149,16 @@ impl Stage {
 
     pub(crate) fn ways(&mut self) -> Vec<Way> {
         self.clients.ways()
+    }
+
+    /// One of the gateway's counts of one direction, `up` or `down`, over the sessions of one way alone: what the other one has left
+    /// behind goes on for a while, and is sent again by rules of its own.
+    pub(crate) fn count_of(&self, way: Way, direction: &str, counter: &str) -> u64 {
+        let answer = self.clients.user.get(&format!("/v1/tunnels/{TUNNEL}/sessions"));
+        let ours: Vec<&Value> = answer["sessions"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
+        let sessions = self.aws.sim().sessions();
+        let of_way = sessions.iter().filter(|session| ours.contains(&&session["id"]) == (way.who == TUNNELS));
+        of_way.filter_map(|session| session[direction][counter].as_u64()).sum()
     }
 }
 

@@ -24,7 +24,6 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const PARTS: u32 = 4;
 /// Between round trips, which then say how long a byte waits behind the transfer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const MOST_RUNS: usize = 2;
 
 /// Who sends, the gateway's name for that direction, and how the row calls it.
 const DIRECTIONS: [(Direction, &str, &str); 2] =
@@ -34,7 +33,7 @@ fn run(setting: &Setting, row: &mut Row) {
     for (agent, name) in [(Agent::Fast, "fast agent"), (Agent::Official, "official agent")] {
         let remote = TestRemote::start();
         let mut stage = Stage::new(setting, agent, remote.address(), "max_sessions = 1");
-        for _ in 0..setting.runs.min(MOST_RUNS) {
+        for _ in 0..setting.runs {
             for way in stage.ways() {
                 stage.aws.sim().faults(&json!({ "latency_ms": ONE_WAY_MS, "rate_bytes_per_s": RATE }));
                 for direction in DIRECTIONS {
@@ -66,7 +65,7 @@ fn measure(
     let ping = Ping::open(way.port);
     let bulk = Bulk::start(direction, way.port, 1, remote);
     sleep(WARM_UP);
-    let count = |counter| stage.aws.count(at_gateway, counter);
+    let count = |counter| stage.count_of(way, at_gateway, counter);
     let counted = || (count("wire_bytes"), count("messages"), count("retransmissions"));
     let (before, arrived, started) = (counted(), bulk.arrived(), Instant::now());
     let mut trips = Vec::new();

@@ -9,7 +9,7 @@ use super::Entry;
 use crate::bulk::Bulk;
 use crate::report::{Row, TUNNELS};
 use crate::setting::Setting;
-use crate::stage::{Agent, Stage};
+use crate::stage::{Agent, Stage, Way};
 
 pub(super) const ENTRY: Entry = Entry { name: "download", about: "one connection downwards, official agent", run };
 
@@ -27,9 +27,9 @@ fn run(setting: &Setting, row: &mut Row) {
         for way in stage.ways() {
             let bulk = Bulk::start(Direction::Download, way.port, 1, &remote);
             sleep(WARM_UP);
-            let (sent_before, arrived_before) = (sent(&stage), bulk.arrived());
+            let (sent_before, arrived_before) = (sent(&stage, way), bulk.arrived());
             row.add(WHAT, way.who, "MB/s", bulk.rate(TIME) / 1e6);
-            let (sent, arrived) = (sent(&stage) - sent_before, bulk.arrived() - arrived_before);
+            let (sent, arrived) = (sent(&stage, way) - sent_before, bulk.arrived() - arrived_before);
             row.add(PART, way.who, "", arrived as f64 / sent as f64);
         }
     }
@@ -39,7 +39,7 @@ fn run(setting: &Setting, row: &mut Row) {
     );
 }
 
-/// Bytes of streams that agents have sent so far.
-fn sent(stage: &Stage) -> u64 {
-    stage.aws.count("down", "bytes") - STREAM_HEADER * stage.aws.count("down", "messages")
+/// Bytes of streams that this way's agents have sent so far.
+fn sent(stage: &Stage, way: Way) -> u64 {
+    stage.count_of(way, "down", "bytes") - STREAM_HEADER * stage.count_of(way, "down", "messages")
 }

@@ -1,9 +1,10 @@
 //! Sixteen downloads at once: what a pool of sessions carries, just opened and warm.
 
+use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use tunnels_tests::{Direction, OfficialPlugin, TestRemote};
+use tunnels_tests::{Direction, OfficialPlugin, TestDaemon, TestRemote};
 
 use super::Entry;
 use crate::bulk::Bulk;
@@ -20,20 +21,25 @@ const SESSIONS: [usize; 5] = [1, 2, 4, 8, 16];
 /// The goal's.
 const GOAL_SESSIONS: usize = 8;
 const SIDE_BY_SIDE: &str = "8 plugins side by side";
-const WARM_UP: Duration = Duration::from_millis(500);
+/// Longer than an agent takes to send what it has read for connections that are gone: 32 KiB for each.
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Longer than a pool takes to open all of its sessions.
 const GROWTH: Duration = Duration::from_secs(8);
+/// Messages of a session that nothing is asked of, in [`TIME`].
+const A_FEW: u64 = 20;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 const TIME: Duration = Duration::from_millis(1500);
 
 fn run(setting: &Setting, row: &mut Row) {
     let remote = TestRemote::start();
     let aws = Aws::start(setting, Agent::Official);
-    let mut user = SESSIONS.into_iter().fold(aws.user(), |user, sessions| {
-        user.tunnel_with(&tunnel(sessions), &remote.address().to_string(), &format!("max_sessions = {sessions}"))
-    });
-    user.start();
     let plugin = aws.plugin(setting, remote.address());
     for _ in 0..setting.runs {
+        // A daemon of its own for each: how many sessions one opens in a row is limited.
+        let mut user = SESSIONS.into_iter().fold(aws.user(), |user, sessions| {
+            user.tunnel_with(&tunnel(sessions), &remote.address().to_string(), &format!("max_sessions = {sessions}"))
+        });
+        user.start();
         let theirs =
             plugin.as_ref().map(|plugin| rate(&Bulk::start(Direction::Download, plugin.port(), CONNECTIONS, &remote)));
         for sessions in SESSIONS {
@@ -44,7 +50,11 @@ fn run(setting: &Setting, row: &mut Row) {
                 let bulk = Bulk::start(Direction::Download, user.port(&name), CONNECTIONS, &remote);
                 let agents = CpuMeter::start(aws.processes().1);
                 let (machine, measured) = (CoresMeter::start(), Instant::now());
-                row.add(&what(sessions, pool), TUNNELS, "MB/s", rate(&bulk));
+                sleep(WARM_UP);
+                let before = aws.messages_by_session();
+                row.add(&what(sessions, pool), TUNNELS, "MB/s", bulk.rate(TIME) / 1e6);
+                let carrying = carrying(&before, &aws.messages_by_session());
+                row.add(&format!("{}: sessions that carry", what(sessions, pool)), TUNNELS, "", carrying as f64);
                 if pool == "warm" {
                     let agents = agents.seconds() / measured.elapsed().as_secs_f64();
                     row.add(&at_work(sessions), TUNNELS, "cores", machine.busy());
@@ -55,7 +65,7 @@ fn run(setting: &Setting, row: &mut Row) {
                     row.add(&what(sessions, pool), PLUGIN, "MB/s", theirs);
                 }
                 // The first round goes on until the pool has grown as far as it will: that is what warm means.
-                aws.await_sessions(sessions + beside, GROWTH);
+                await_sessions(&user, &name, sessions);
             }
             let open = aws.open_sessions().saturating_sub(beside);
             row.add(&format!("max_sessions = {sessions}: sessions open"), TUNNELS, "", open as f64);
@@ -68,7 +78,10 @@ fn run(setting: &Setting, row: &mut Row) {
     }
     let ratio = row.ratio(&what(GOAL_SESSIONS, "warm"), TUNNELS, PLUGIN);
     let busy = row.median(&at_work(GOAL_SESSIONS), TUNNELS).unwrap_or_default();
-    let label = format!("× the plugin with {busy:.2} of {} cores at work", cores());
+    let plugin = row.median(&what(GOAL_SESSIONS, "warm"), PLUGIN);
+    let side_by_side = row.median(SIDE_BY_SIDE, PLUGIN).zip(plugin).map(|(all, one)| all / one);
+    let theirs = side_by_side.map_or_else(String::new, |ratio| format!(", eight plugins side by side {ratio:.2} ×"));
+    let label = format!("× the plugin with {busy:.2} of {} cores at work{theirs}", cores());
     row.at_least("≥ 7.5 × the plugin with max_sessions = 8, warm", &label, ratio, 7.5);
 }
 
@@ -90,6 +103,20 @@ fn side_by_side(setting: &Setting, row: &mut Row, aws: &Aws, remote: &TestRemote
     row.add(&format!("{SIDE_BY_SIDE}: cores at work"), PLUGIN, "cores", machine.busy());
     // Each waits for its own at the remote to be gone, and counts those before it as others'.
     bulks.into_iter().rev().for_each(drop);
+}
+
+/// Waits until the daemon can use so many sessions, but not for ever: a pool may see no need.
+fn await_sessions(user: &TestDaemon, tunnel: &str, sessions: usize) {
+    let started = Instant::now();
+    while user.status(tunnel)["sessions"] != sessions && started.elapsed() < GROWTH {
+        sleep(LOOK_EVERY);
+    }
+}
+
+/// How many sessions carried something all the while.
+fn carrying(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> usize {
+    let carried = |(id, count): (&String, &u64)| count - before.get(id).unwrap_or(&0);
+    after.iter().map(carried).filter(|carried| *carried > A_FEW).count()
 }
 
 fn rate(bulk: &Bulk<'_>) -> f64 {

@@ -236,12 +236,11 @@ impl TestDaemon {
     /// Waits until `ls` shows this state and returns the entry.
     #[track_caller]
     pub fn wait_for(&self, name: &str, state: &str) -> Value {
-        let mut last = Value::Null;
+        let mut seen = Seen(Vec::new());
         wait_until(format!("{name} to be {state}"), STATE_DEADLINE, || {
             let status = self.status(name);
-            if last != status["state"] {
-                eprintln!("{name}: {status}");
-                last = status["state"].clone();
+            if seen.0.last().is_none_or(|last| last["state"] != status["state"]) {
+                seen.0.push(status.clone());
             }
             (status["state"] == state).then_some(status)
         })
@@ -319,6 +318,19 @@ impl Drop for TestDaemon {
         }
         send_signal(pid, "KILL");
         wait_until("the background daemon to end", END_DEADLINE, || (!is_alive(pid)).then_some(()));
+    }
+}
+
+/// What was seen of a tunnel, for whoever waits for something else in vain.
+struct Seen(Vec<Value>);
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for status in &self.0 {
+                eprintln!("seen: {status}");
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -147,6 +147,8 @@ pub struct Finished {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
+    /// From its start to its end.
+    pub took: Duration,
     command: String,
 }
 
@@ -188,12 +190,13 @@ pub fn finish(command: &mut Command) -> Finished {
     let folder = TempDir::with_prefix("tunnels-out-").expect("a temporary folder");
     let (out, err) = (folder.path().join("out"), folder.path().join("err"));
     let file = |path: &Path| -> io::Result<Stdio> { Ok(File::create(path)?.into()) };
-    let status = command
+    command
         .stdin(Stdio::null())
         .stdout(file(&out).expect("an output file"))
-        .stderr(file(&err).expect("an output file"))
-        .status()
-        .unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
+        .stderr(file(&err).expect("an output file"));
+    let started = Instant::now();
+    let status = command.status().unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
+    let took = started.elapsed();
     let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
-    Finished { code: status.code(), stdout: text(&out), stderr: text(&err), command: format!("{command:?}") }
+    Finished { code: status.code(), stdout: text(&out), stderr: text(&err), took, command: format!("{command:?}") }
 }

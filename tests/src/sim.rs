@@ -13,6 +13,8 @@ use crate::ports::free_port;
 use crate::process::{Process, tunnels_program};
 use crate::wait::wait_until;
 
+const CUT_DEADLINE: Duration = Duration::from_secs(30);
+
 /// The managed node that every test uses.
 pub const NODE: &str = "i-0123456789abcdef0";
 
@@ -132,8 +134,11 @@ impl TestSim {
     /// Cuts the data channels of one side: `client` or `agent`, by `reset`, `bye` or `blackhole`.
     #[track_caller]
     pub fn cut(&self, side: &str, how: &str) {
-        let answer = self.control("POST", "/_sim/cut", Some(&json!({ "side": side, "how": how })));
-        assert!(answer["cut"].as_u64() >= Some(1), "no socket of the {side} was there to be cut: {answer}");
+        let cut = json!({ "side": side, "how": how });
+        // A machine that stood still for a while may have cost a websocket by itself, and the next is on its way.
+        wait_until(format!("a socket of the {side} to be cut"), CUT_DEADLINE, || {
+            (self.control("POST", "/_sim/cut", Some(&cut))["cut"].as_u64() >= Some(1)).then_some(())
+        });
     }
 
     /// The sessions, oldest first as the simulator lists them.

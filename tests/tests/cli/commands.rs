@@ -115,6 +115,7 @@ fn an_attached_up_takes_its_tunnels_down_at_ctrl_c() {
     user.run(&["up", "--wait", "other"]).expect_success();
     let mut attached = Process::start("tunnels up --attach", &mut user.command(&["up", "--attach", "api"]));
     user.wait_for("api", "ready");
+    wait_until("the command to be attached", DEADLINE, || attached.output().contains("attached: ctrl-C").then_some(()));
     attached.signal("INT");
     assert_eq!(attached.wait().code(), Some(130));
     assert_eq!(user.status("api")["state"], "down");

@@ -111,6 +111,10 @@ fn the_log_of_a_daemon_that_has_crashed_is_shown_from_its_file() {
     assert!(finished.stderr.contains("daemon.log"), "says where a log would be: {}", finished.stderr);
     user.start();
     user.run(&["up", "--wait"]).expect_success();
+    // A thread of its own writes the file.
+    wait_until("the line in the file", DEADLINE, || {
+        user.state_files().iter().any(|text| text.contains("[api] connecting → ready")).then_some(())
+    });
     user.process().signal("KILL");
     user.process().wait();
 

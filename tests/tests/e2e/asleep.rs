@@ -33,4 +33,6 @@ fn on_waking_a_dead_channel_is_found_at_once() {
     assert_eq!(sim.sessions().len(), 1, "the session survived: {:?}", sim.sessions());
     let log = std::fs::read_to_string(user.log_file()).unwrap();
     assert!(log.contains("this machine has slept for"), "{log}");
+    let told = user.run(&["why", "files"]).expect_success().stdout;
+    assert!(told.contains("this machine was asleep"), "{told}");
 }

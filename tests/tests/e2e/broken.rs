@@ -117,13 +117,16 @@ fn good_tunnels_are_ready_whatever_is_wrong_with_the_others() {
     let up = user.run(&["up", "--wait"]).expect_code(8);
     assert!(up.stderr.contains("error: "), "{}", up.stderr);
     for name in GOOD {
-        user.wait_for(name, "ready");
-        echo_once(user.port(name), 1000, 1).unwrap();
+        log.wait_for_sequence(name, &["ready"]);
     }
     // In order of what happened, not by the clock: all are ready while one still waits for its credentials.
     let slow = user.status("loginless");
     assert_eq!((&slow["state"], slow.get("cause")), (&"connecting".into(), None), "{slow}");
     fs::write(given_up, "").unwrap();
+    for name in GOOD {
+        user.wait_for(name, "ready");
+        echo_once(user.port(name), 1000, 1).unwrap();
+    }
     user.wait_for("loginless", "needs-login");
     // The news may reach us after the answer to a question.
     log.wait_for_sequence("loginless", &["needs-login"]);

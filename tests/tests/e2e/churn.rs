@@ -61,7 +61,8 @@ fn fifty_connections_come_and_go_beside_a_transfer_and_nothing_is_left_of_them()
 
     wait_until("all streams to end", DEADLINE, || (user.status("files")["streams"] == 0).then_some(()));
     wait_until("the remote's connections to end", DEADLINE, || (remote.open_connections() == 0).then_some(()));
-    // The pool may keep a session more than before: a websocket and nothing else.
+    // The pool ends what it does not need after half a minute.
+    wait_until("the pool to shrink", 2 * DEADLINE, || (user.status("files")["sessions"] == 1).then_some(()));
     wait_until("the daemon to close what it opened", DEADLINE, || {
         (user.process().open_files() <= daemon_files + 1).then_some(())
     });

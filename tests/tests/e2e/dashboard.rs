@@ -195,12 +195,17 @@ fn a_login_that_runs_out_is_seen_and_renewed_from_there() {
     wait_for_row(&terminal, "api", "● ready");
     terminal.wait("no login that is needed", |screen| !screen.contains("needs login"));
 
+    let in_seconds = |seconds| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        logins::rfc3339(now.as_secs() + seconds)
+    };
+    logins::replace(&user, TOKEN_FILE, &logins::token(&in_seconds(600), ""));
+    wait_for_row(&terminal, "api", "login ends in");
     // Nothing happens when a login runs out but that its time is over.
     let end = SystemTime::now() + Duration::from_secs(4);
     let seconds = end.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
     let end = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     logins::replace(&user, TOKEN_FILE, &logins::token(&logins::rfc3339(seconds), ""));
-    wait_for_row(&terminal, "api", "login ends in");
     wait_for_row(&terminal, "api", "login has run out");
     println!("a login that has run out: on the screen {:?} after its end", end.elapsed().unwrap_or_default());
     logins::replace(&user, TOKEN_FILE, &logins::token(FAR_AWAY, ""));

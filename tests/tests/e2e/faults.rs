@@ -38,9 +38,12 @@ fn a_frame_that_is_too_large_costs_a_resume_and_no_byte() {
     let sim = TestSim::start();
     let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
+    // Not over before it is cut.
+    sim.faults(&json!({ "rate_bytes_per_s": 24 << 20 }));
     let transfer = Transfer::start(Direction::Download, user.port("files"), test_bytes(), 32);
     transfer.wait_past(test_bytes() / 4);
     sim.cut("client", "oversized");
+    sim.clear_faults();
     transfer.finish();
     wait_until("the resume", DEADLINE, || (sim.calls("ResumeSession") > 0).then_some(()));
     assert_eq!(sim.sessions().len(), 1);

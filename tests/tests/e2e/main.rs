@@ -18,6 +18,7 @@ mod harness;
 mod lifecycle;
 mod logins;
 mod outages;
+mod payload;
 mod pool;
 mod postgres;
 mod proxy;

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tunnels_tests::{SimOptions, TestDaemon, TestRemote, TestSim, open_echo, outage_time, tunnel_count, wait_until};
 
 const DEADLINE: Duration = Duration::from_mins(2);
-/// All are ready so soon after the network's return.
-const BOUND: Duration = Duration::from_secs(10);
+/// All are ready so soon after the network's return: a second or two, and what a machine adds that stands still now and then.
+const BOUND: Duration = Duration::from_secs(20);
 
 /// A user with so many tunnels, all of them ready, and one open connection through each.
 fn many_ready(sim: &TestSim, remote: &TestRemote) -> (TestDaemon, Vec<TcpStream>) {

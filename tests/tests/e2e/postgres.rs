@@ -15,7 +15,7 @@ fn a_tunnel_to_postgres_comes_up_ready_and_carries_queries_and_load() {
     let status = user.status("orders-db");
     assert_eq!(status["state"], "ready");
     let rtt = status["rtt_ms"].as_f64().expect("a ready tunnel knows its round trip");
-    assert!((0.0..1000.0).contains(&rtt), "round trip of {rtt} ms on loopback");
+    assert!(rtt > 0.0 && rtt.is_finite(), "round trip of {rtt} ms");
 
     let port = user.port("orders-db");
     let answer = postgres.psql(port, "select 6 * 7").expect_success();

@@ -28,7 +28,7 @@ fn redis_and_postgres_in_one_file_are_ready_and_carry_load() {
         let status = user.status(name);
         assert_eq!(status["state"], "ready", "{status}");
         let rtt = status["rtt_ms"].as_f64().expect("a ready tunnel knows its round trip");
-        assert!((0.0..1000.0).contains(&rtt), "round trip of {rtt} ms on loopback");
+        assert!(rtt > 0.0 && rtt.is_finite(), "round trip of {rtt} ms");
     }
 
     let port = user.port("cache");

@@ -20,7 +20,9 @@ fn connections_live_through_the_whole_bad_morning() {
     };
     let remote = TestRemote::start();
     let sim = TestSim::start_with(&options);
-    assert!(sim.process().output().contains("cut Agent Blackhole for 2 s"), "{}", sim.process().output());
+    tunnels_tests::wait_until("the plan to be told", THE_END, || {
+        sim.process().output().contains("cut Agent Blackhole for 2 s").then_some(())
+    });
     let user = TestDaemon::new(&sim).tunnel_of_one("files", remote.address());
     user.run(&["up", "--wait"]).expect_success();
     let events = user.events();

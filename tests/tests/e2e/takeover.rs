@@ -17,6 +17,20 @@ use tunnels_tests::{
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// A tunnel by the name of `one`, and what it needs; they end with the last first.
+fn one_tunnel() -> (TestRemote, TestSim, TestDaemon) {
+    let remote = TestRemote::start();
+    let sim = TestSim::start();
+    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
+    (remote, sim, user)
+}
+
+fn one_tunnel_up() -> (TestRemote, TestSim, TestDaemon) {
+    let (remote, sim, user) = one_tunnel();
+    user.run(&["up", "--wait"]).expect_success();
+    (remote, sim, user)
+}
+
 fn alive(sim: &TestSim) -> Vec<Value> {
     sim.sessions().into_iter().filter(|session| session["state"] != "terminated").collect()
 }
@@ -51,11 +65,24 @@ fn stop(sim: &TestSim, user: &TestDaemon) {
     assert!(!user.socket().exists());
 }
 
+/// Raises a flag at its end.
+struct Raised<'a>(&'a AtomicBool);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn takeovers_under_pgbench_refuse_no_connection_and_no_command() {
     let postgres = Postgres::start();
     let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel_with("db", &postgres.remote(), "");
+    let user = TestDaemon::new(&sim).tunnel_with("db", &postgres.remote(), "").tunnel_with(
+        "other",
+        &postgres.remote(),
+        "auto = false\n",
+    );
     user.run(&["up", "--wait"]).expect_success();
     postgres.pgbench(postgres.port(), &["--initialize", "--quiet"]).expect_success();
     let first = pid(&user);
@@ -63,6 +90,8 @@ fn takeovers_under_pgbench_refuse_no_connection_and_no_command() {
     let mut load = postgres.start_pgbench(user.port("db"), &["-C", "-S", "-c", "4", "-T", "8"]);
     let is_over = AtomicBool::new(false);
     let asked = thread::scope(|scope| {
+        // A check that fails here must not leave the others waiting for each other.
+        let over = Raised(&is_over);
         let asking = scope.spawn(|| {
             let mut asked = 0;
             while !is_over.load(Ordering::Relaxed) {
@@ -72,19 +101,28 @@ fn takeovers_under_pgbench_refuse_no_connection_and_no_command() {
             }
             asked
         });
+        let commanding = scope.spawn(|| {
+            let mut commands = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                user.run(&[if commands % 2 == 0 { "up" } else { "down" }, "other"]).expect_success();
+                user.run(&["restart", "other"]).expect_success();
+                commands += 1;
+            }
+            commands
+        });
         let mut takeovers = 0;
-        while load.ended().is_none() {
+        // However long one takes, two of them are under load or after it.
+        while load.ended().is_none() || takeovers < 2 {
             take_over(&user);
             takeovers += 1;
             user.wait_for("db", "ready");
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         println!("{takeovers} takeovers");
-        assert!(takeovers > 1);
-        asking.join().expect("every request was answered")
+        (asking.join().expect("every request was answered"), commanding.join().expect("every command was taken"))
     });
     let (status, output) = (load.wait(), load.output());
-    println!("{asked} requests\n{output}");
+    println!("{asked:?} requests and commands\n{output}");
     assert!(status.success(), "{output}");
     assert!(output.contains("number of failed transactions: 0"), "{output}");
     wait_until("the first daemon to end", DEADLINE, || ended(first).then_some(()));
@@ -149,27 +187,21 @@ fn open_connections_go_on_through_two_takeovers_until_they_end() {
 
 #[test]
 fn stopping_ends_the_daemons_before_and_their_connections() {
-    let remote = TestRemote::start();
-    let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
-    user.run(&["up", "--wait"]).expect_success();
+    let (remote, sim, user) = one_tunnel_up();
     let mut connection = hold_open(("127.0.0.1", user.port("one")), b"hello").unwrap();
     wait_until("the bytes to arrive", DEADLINE, || (remote.received() == 5).then_some(()));
     let (first, _) = take_over(&user);
     user.wait_for("one", "ready");
     assert!(!ended(first), "it has a connection");
     stop(&sim, &user);
-    assert!(ended(first));
+    wait_until("the first daemon to end", DEADLINE, || ended(first).then_some(()));
     let error = connection.read(&mut [0; 1]).expect_err("an end without an error");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
 }
 
 #[test]
 fn commands_that_wait_go_on_with_the_next_daemon() {
-    let remote = TestRemote::start();
-    let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
-    user.run(&["up", "--wait"]).expect_success();
+    let (_remote, sim, user) = one_tunnel_up();
     let mut attached = Process::start("up --attach", &mut user.command(&["up", "--attach"]));
     wait_until("it to stay", DEADLINE, || attached.output().contains("ctrl-C").then_some(()));
     let mut waiting = Process::start("wait", &mut user.command(&["wait", "one", "--for", "down", "--timeout", "60s"]));
@@ -188,10 +220,7 @@ fn commands_that_wait_go_on_with_the_next_daemon() {
 
 #[test]
 fn connections_that_do_not_end_are_reset_when_their_time_is_up() {
-    let remote = TestRemote::start();
-    let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
-    user.run(&["up", "--wait"]).expect_success();
+    let (remote, sim, user) = one_tunnel_up();
     let mut connection = hold_open(("127.0.0.1", user.port("one")), b"hello").unwrap();
     wait_until("the bytes to arrive", DEADLINE, || (remote.received() == 5).then_some(()));
     let first = pid(&user);
@@ -206,10 +235,7 @@ fn connections_that_do_not_end_are_reset_when_their_time_is_up() {
 
 #[test]
 fn a_new_daemon_that_is_killed_at_any_moment_costs_nothing_until_it_serves() {
-    let remote = TestRemote::start();
-    let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
-    user.run(&["up", "--wait"]).expect_success();
+    let (_remote, sim, user) = one_tunnel_up();
     let (random, kills) = (RandomState::new(), runs_or(12));
     let mut took_over = 0;
     for round in 0..kills {
@@ -243,9 +269,7 @@ fn a_new_daemon_that_is_killed_at_any_moment_costs_nothing_until_it_serves() {
 
 #[test]
 fn a_configuration_or_folder_that_does_not_fit_leaves_the_old_daemon_alone() {
-    let remote = TestRemote::start();
-    let sim = TestSim::start();
-    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
+    let (_remote, sim, user) = one_tunnel();
     // None runs: it is started.
     user.run(&["daemon", "--takeover"]).expect_success();
     user.run(&["up", "--wait"]).expect_success();
@@ -272,12 +296,18 @@ fn a_service_s_daemon_uses_the_socket_it_is_given_and_says_how_it_does() {
         println!("skipped: needs systemd-socket-activate (Debian package systemd)");
         return;
     }
-    let remote = TestRemote::start();
-    let sim = TestSim::start();
+    let (_remote, sim, user) = one_tunnel();
     let notify = std::env::temp_dir().join(format!("tunnels-notify-{}.sock", std::process::id()));
-    let heard = UnixDatagram::bind(&notify).unwrap();
-    heard.set_read_timeout(Some(DEADLINE)).unwrap();
-    let user = TestDaemon::new(&sim).tunnel("one", remote.address());
+    let socket = UnixDatagram::bind(&notify).unwrap();
+    socket.set_read_timeout(Some(2 * DEADLINE)).unwrap();
+    // A manager always listens: what finds no room in the socket is not said again.
+    let (told, heard) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut text = [0; 500];
+        while let Ok(length) = socket.recv(&mut text)
+            && told.send(String::from_utf8_lossy(&text[..length]).into_owned()).is_ok()
+        {}
+    });
     let program = user.command(&["daemon", "--foreground", "--takeover"]);
     let mut activate = std::process::Command::new("/usr/bin/systemd-socket-activate");
     activate.arg("--listen").arg(user.socket());
@@ -296,18 +326,17 @@ fn a_service_s_daemon_uses_the_socket_it_is_given_and_says_how_it_does() {
     }
     let mut activated =
         Process::start("systemd-socket-activate", activate.arg(program.get_program()).args(program.get_args()));
-    wait_until("the socket", DEADLINE, || user.socket().exists().then_some(()));
-    // The first to connect has it started, and is answered.
-    let version = user.get("/v1/version");
+    // The first to connect has it started, and is answered. The path is there before anybody listens.
+    let mut first = wait_until("the socket", DEADLINE, || UnixStream::connect(user.socket()).ok());
+    first.write_all(b"GET /v1/version HTTP/1.1\r\nhost: d\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    first.read_to_string(&mut answer).unwrap();
+    let version: Value = serde_json::from_str(answer.split_once("\r\n\r\n").expect("an answer").1).unwrap();
     assert_eq!(
         (&version["service"], version["pid"].as_u64()),
         (&Value::from("test.service"), Some(activated.pid().into()))
     );
-    let next = || {
-        let mut text = [0; 500];
-        let length = heard.recv(&mut text).expect("the daemon says something");
-        String::from_utf8_lossy(&text[..length]).into_owned()
-    };
+    let next = || heard.recv_timeout(DEADLINE).expect("the daemon says something");
     assert_eq!(next(), format!("MAINPID={}\nREADY=1\n", activated.pid()));
     assert!(next().starts_with("WATCHDOG=1\nSTATUS=0 of 1 tunnels up"));
     user.run(&["up", "--wait"]).expect_success();

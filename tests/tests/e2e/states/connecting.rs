@@ -1,9 +1,13 @@
 //! `connecting`: what a retry can mend is tried again, and says what it waits for.
 
+use std::time::Duration;
+
 use serde_json::json;
-use tunnels_tests::{NODE, SimOptions, TestDaemon, TestRemote, TestSim, free_port};
+use tunnels_tests::{NODE, SimOptions, TestDaemon, TestRemote, TestSim, free_port, wait_until};
 
 use super::{is_tried_again, is_well, names, set_off};
+
+const DEADLINE: Duration = Duration::from_mins(1);
 
 #[test]
 fn whatever_the_service_may_get_over_is_tried_again_until_it_has() {
@@ -19,8 +23,10 @@ fn whatever_the_service_may_get_over_is_tried_again_until_it_has() {
         let status = user.wait_for_cause("api", "connecting", kind);
         names(&status, &words);
         // Between two tries there is a moment without a next one.
-        let waiting = std::iter::repeat_with(|| user.status("api")).take(100).find(|s| s["retry_at"].is_string());
-        is_tried_again(&waiting.expect("a tunnel that waits for its next try"), true);
+        let waiting = wait_until("a tunnel that waits for its next try", DEADLINE, || {
+            Some(user.status("api")).filter(|status| status["retry_at"].is_string())
+        });
+        is_tried_again(&waiting, true);
         assert_eq!(status["sessions"], 0, "{status}");
         sim.clear_faults();
         is_well(&user, "api");

@@ -170,7 +170,7 @@ impl Config {
     }
 
     /// An agent without the official one's pauses and ticks, which resends all that is unacknowledged, by the official one's
-    /// timeouts: to measure ourselves against.
+    /// timeouts while the path takes no longer (§4.2): to measure ourselves against.
     pub fn fast_agent() -> Self {
         Self {
             max_payload: 32 << 10,

@@ -11,6 +11,13 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What one session is said to be allowed by the service, in bytes per second on the wire.
 const CAP: u32 = 600_000;
 
+fn other(side: Side) -> Side {
+    match side {
+        Side::Client => Side::Agent,
+        Side::Agent => Side::Client,
+    }
+}
+
 /// What a bulk transfer looked like.
 #[derive(Debug, Default)]
 struct Seen {
@@ -24,7 +31,7 @@ struct Seen {
 
 /// Keeps one stream full for `duration`, reading at the other end.
 fn bulk(pair: &mut Pair, from: Side, id: StreamId, rate: u32, duration: Duration) -> Seen {
-    let to = if from == Side::Client { Side::Agent } else { Side::Client };
+    let to = other(from);
     let (start, before) = (pair.now, pair.side(from).stats());
     let sent = |pair: &mut Pair| pair.side(from).load().sent;
     let (sent_before, mut worst_queue) = (sent(pair), Duration::ZERO);
@@ -183,7 +190,7 @@ fn a_query_beside_bulk_uploads_waits_for_one_window_only() {
 
 /// Moves `length` bytes one way and says how long the last of them took to arrive.
 fn move_bytes(pair: &mut Pair, from: Side, id: StreamId, length: usize) -> Duration {
-    let to = if from == Side::Client { Side::Agent } else { Side::Client };
+    let to = other(from);
     let (start, text) = (pair.now, vec![7; length]);
     let (mut left, mut arrived) = (text.as_slice(), Vec::new());
     let all = pair.run_until(600 * SECOND, |pair| {
@@ -216,6 +223,7 @@ fn a_path_that_has_become_much_longer_is_filled_again() {
         }
     }
 }
+
 /// An uplink of half a megabit, a mobile phone's: there the smallest window alone is a quarter of a second.
 #[test]
 fn a_slow_line_is_used_up_and_holds_little_more_than_the_smallest_window() {
@@ -227,6 +235,31 @@ fn a_slow_line_is_used_up_and_holds_little_more_than_the_smallest_window() {
             let seen = bulk(&mut pair, from, id, rate, 20 * SECOND);
             assert!(seen.utilisation > 0.98 && seen.worst_queue < worst * MS, "{from:?}, {rate} B/s: {seen:?}");
             assert!(seen.resent < 0.001, "{from:?}, {rate} B/s: {seen:?}");
+        }
+    }
+}
+
+/// Small messages measure the line itself, and the next transfer what the smallest window queues on it: no longer path, which
+/// would have to be filled.
+#[test]
+fn a_slow_line_that_is_used_now_and_then_holds_little_more_than_the_smallest_window() {
+    for from in [Side::Client, Side::Agent] {
+        for (rate, worst) in [(32_000, 1000), (64_000, 530), (128_000, 300)] {
+            let link = LinkConfig { rate: Some(rate), jitter: 2 * MS, ..LinkConfig::with_delay(15 * MS) };
+            let (mut pair, id) = established(Config::default(), link);
+            bulk(&mut pair, from, id, rate, 10 * SECOND);
+            for round in 0..10 {
+                let mut rest = Vec::new();
+                pair.run_until(30 * SECOND, |pair| {
+                    pair.read_available(other(from), id, &mut rest);
+                    false
+                });
+                for _ in 0..5 {
+                    move_bytes(&mut pair, from, id, 10);
+                }
+                let seen = bulk(&mut pair, from, id, rate, 12 * SECOND);
+                assert!(seen.worst_queue < worst * MS, "{from:?}, {rate} B/s, round {round}: {seen:?}");
+            }
         }
     }
 }

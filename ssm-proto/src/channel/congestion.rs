@@ -44,6 +44,18 @@ struct Base {
     expires_at: Instant,
 }
 
+/// How the window grows on a path of which it is not known how much it holds, until something queues.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// It doubles in each round trip, however long that is.
+    Doubling,
+    /// The path seems to have become a much longer one, as measured with so many bytes in flight: a quarter more shall show
+    /// whether it was the path, or these on a slow line. Is it the path, the window doubles.
+    Trial { flight: usize },
+    /// Something has queued.
+    Over,
+}
+
 /// The window of one direction of one session, in bytes of whole messages.
 #[derive(Debug)]
 pub(crate) struct CongestionWindow {
@@ -55,9 +67,7 @@ pub(crate) struct CongestionWindow {
     base: Option<Base>,
     /// The base is too old: the window is small until a message was sent and acknowledged without a queue.
     is_probing: bool,
-    /// Nothing has queued yet since the path was new or became a longer one: the window doubles in each round trip, however
-    /// long that is.
-    is_starting: bool,
+    start: Start,
     /// The best window that a measurement of this round gave.
     best: Option<usize>,
     /// The same of the last round that had one: `window` may still be on its way there.
@@ -79,7 +89,7 @@ impl CongestionWindow {
             window: INITIAL.clamp(min, max),
             base: None,
             is_probing: false,
-            is_starting: true,
+            start: Start::Doubling,
             best: None,
             supported: max,
             round_end: (0, None),
@@ -103,7 +113,7 @@ impl CongestionWindow {
     /// Another websocket may be another path: nothing measured on the old one counts.
     pub(crate) fn reset(&mut self, next_sequence: i64) {
         self.window = INITIAL.clamp(self.min, self.max);
-        (self.base, self.is_probing, self.is_starting, self.best) = (None, false, true, None);
+        (self.base, self.is_probing, self.start, self.best) = (None, false, Start::Doubling, None);
         (self.supported, self.round_end) = (self.max, (next_sequence, None));
     }
 
@@ -147,9 +157,14 @@ impl CongestionWindow {
             _ => true,
         };
         if is_good {
-            // More than any queue of ours: another way. How much that holds is as unknown as at first, and so long a one is
-            // not filled by the wanted queue in any useful time.
-            self.is_starting |= self.base.is_some_and(|base| measurement.rtt > base.rtt + 2 * MAX_QUEUE);
+            // So long a path is not filled by the wanted queue in any useful time, and how much it holds is as unknown as at
+            // first. But if the flight itself has queued for so long, then a quarter of it for more than half a `MAX_QUEUE`,
+            // which the trial ends with.
+            if matches!(self.start, Start::Over)
+                && self.base.is_some_and(|base| measurement.rtt > base.rtt + 2 * MAX_QUEUE)
+            {
+                self.start = Start::Trial { flight: measurement.flight };
+            }
             self.base = Some(Base { rtt: measurement.rtt, expires_at: now + BASE_LIFETIME });
             self.is_probing = false;
         }
@@ -160,14 +175,20 @@ impl CongestionWindow {
         let Some(base) = self.base.filter(|_| flight >= self.window / 2) else {
             return;
         };
-        self.is_starting &= rtt <= base.rtt + wanted_queue(base.rtt) / 2;
-        let supported = if self.is_starting {
-            // The flight is that of a round trip ago: this cannot run away, and need not wait for the round's end.
-            self.window = self.window.max(2 * flight).min(self.max);
-            2 * flight
-        } else {
-            scale(flight, base.rtt + wanted_queue(base.rtt), rtt)
+        self.start = match self.start {
+            _ if rtt > base.rtt + wanted_queue(base.rtt) / 2 => Start::Over,
+            Start::Trial { flight: tried } if flight >= quarter_more(tried) => Start::Doubling,
+            start => start,
         };
+        let supported = match self.start {
+            Start::Doubling => 2 * flight,
+            Start::Trial { flight: tried } => quarter_more(tried),
+            Start::Over => scale(flight, base.rtt + wanted_queue(base.rtt), rtt),
+        };
+        if !matches!(self.start, Start::Over) {
+            // The flight is that of a round trip ago: this cannot run away, and need not wait for the round's end.
+            self.window = self.window.max(supported).min(self.max);
+        }
         self.best = self.best.max(Some(supported));
     }
 
@@ -176,6 +197,10 @@ impl CongestionWindow {
         let Some(base) = self.base() else { return self.min };
         scale(self.window.min(self.supported) * 3 / 4, base, base + wanted_queue(base)).max(self.min)
     }
+}
+
+fn quarter_more(flight: usize) -> usize {
+    flight + flight / 4
 }
 
 fn wanted_queue(base: Duration) -> Duration {

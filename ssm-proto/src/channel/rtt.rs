@@ -64,9 +64,12 @@ impl RttEstimator {
 
     /// Takes the time from a message's first transmission to an acknowledgement that may be of a later one. Where the path takes
     /// longer than the longest timeout, every message is sent twice and no sample ever comes: so the timeout may grow beyond
-    /// that, until one does. An outage brings no acknowledgements, and its timeouts stay short.
+    /// that, until one does. An outage brings no acknowledgements, and its timeouts stay short; what took longer than any
+    /// timeout was itself one, and says nothing of the path.
     pub(crate) fn possible_sample(&mut self, rtt: Duration) {
-        self.possible = self.possible.max(rtt);
+        if rtt <= LONGEST {
+            self.possible = self.possible.max(rtt);
+        }
     }
 
     /// A message timed out: until the next sample every timeout is twice as long.
@@ -74,9 +77,9 @@ impl RttEstimator {
         self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
     }
 
-    /// Forgets the back-off: after a reconnect the path is another one.
+    /// Forgets the back-off and what it may have been for: after a reconnect the path is another one.
     pub(crate) fn reset_backoff(&mut self) {
-        self.backoff = 0;
+        (self.backoff, self.possible) = (0, Duration::ZERO);
     }
 
     /// Smoothed round-trip time; `None` before the first sample.
@@ -152,6 +155,8 @@ mod tests {
         rtt.possible_sample(1500 * MS);
         assert_eq!(rtt.timeout(), 3000 * MS);
         rtt.possible_sample(100_000 * MS);
+        assert_eq!(rtt.timeout(), 3000 * MS, "that was an outage");
+        rtt.possible_sample(9000 * MS);
         assert_eq!(rtt.timeout(), LONGEST);
         for _ in 0..100 {
             rtt.sample(1500 * MS);

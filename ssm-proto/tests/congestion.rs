@@ -70,7 +70,11 @@ fn established(client: Config, link: LinkConfig) -> (Pair, StreamId) {
 }
 
 fn capped(delay: Duration) -> LinkConfig {
-    LinkConfig { rate: Some(CAP), jitter: 2 * MS, ..LinkConfig::with_delay(delay) }
+    limited(CAP, delay)
+}
+
+fn limited(rate: u32, delay: Duration) -> LinkConfig {
+    LinkConfig { rate: Some(rate), jitter: 2 * MS, ..LinkConfig::with_delay(delay) }
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn a_rate_that_falls_costs_one_window_of_queue_and_no_resends() {
 fn a_rate_that_rises_is_used_within_seconds() {
     let (mut pair, id) = established(Config::default(), capped(25 * MS));
     bulk(&mut pair, Side::Client, id, CAP, 5 * SECOND);
-    let faster = LinkConfig { rate: Some(10 * CAP), ..capped(25 * MS) };
+    let faster = limited(10 * CAP, 25 * MS);
     pair.up.configure(faster);
     pair.down.configure(faster);
     bulk(&mut pair, Side::Client, id, 10 * CAP, SECOND);
@@ -229,8 +233,7 @@ fn a_path_that_has_become_much_longer_is_filled_again() {
 fn a_slow_line_is_used_up_and_holds_little_more_than_the_smallest_window() {
     for from in [Side::Client, Side::Agent] {
         for (rate, worst) in [(64_000, 500), (128_000, 200), (256_000, 100)] {
-            let link = LinkConfig { rate: Some(rate), jitter: 2 * MS, ..LinkConfig::with_delay(15 * MS) };
-            let (mut pair, id) = established(Config::default(), link);
+            let (mut pair, id) = established(Config::default(), limited(rate, 15 * MS));
             bulk(&mut pair, from, id, rate, 5 * SECOND);
             let seen = bulk(&mut pair, from, id, rate, 20 * SECOND);
             assert!(seen.utilisation > 0.98 && seen.worst_queue < worst * MS, "{from:?}, {rate} B/s: {seen:?}");
@@ -245,8 +248,7 @@ fn a_slow_line_is_used_up_and_holds_little_more_than_the_smallest_window() {
 fn a_slow_line_that_is_used_now_and_then_holds_little_more_than_the_smallest_window() {
     for from in [Side::Client, Side::Agent] {
         for (rate, worst) in [(32_000, 1000), (64_000, 530), (128_000, 300)] {
-            let link = LinkConfig { rate: Some(rate), jitter: 2 * MS, ..LinkConfig::with_delay(15 * MS) };
-            let (mut pair, id) = established(Config::default(), link);
+            let (mut pair, id) = established(Config::default(), limited(rate, 15 * MS));
             bulk(&mut pair, from, id, rate, 10 * SECOND);
             for round in 0..10 {
                 let mut rest = Vec::new();
